@@ -1,0 +1,1 @@
+"""Record what a humanoid does, and play trained policies back on it."""

@@ -1,0 +1,1 @@
+"""The command humanoid-recorder: one file per verb."""

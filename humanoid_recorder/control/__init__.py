@@ -1,0 +1,1 @@
+"""Pure task running: observations, action chunks, pacing, guard, trials."""

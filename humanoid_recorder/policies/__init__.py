@@ -1,0 +1,1 @@
+"""Policy back ends behind one protocol."""

@@ -1,0 +1,1 @@
+"""The recorder without ROS: intake, writer thread, episodes from start to seal."""

@@ -1,0 +1,1 @@
+"""The only adapters to rclpy: ingest, QoS, definitions, discovery, diagnostics, the client of a recorder."""

@@ -1,0 +1,1 @@
+"""Signal sources that stand in for a robot."""
