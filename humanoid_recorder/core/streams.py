@@ -57,7 +57,9 @@ class FieldStamp:
 
     def reader(self) -> StampReader:
         """Return a function from message bytes to ns since the epoch (None where the message is too short)."""
-        layouts = {little: struct.Struct(("<" if little else ">") + _FIELD_FORMATS[self.type]) for little in (True, False)}
+        layouts = {
+            little: struct.Struct(("<" if little else ">") + _FIELD_FORMATS[self.type]) for little in (True, False)
+        }
         unit_ns, end = _UNIT_NS[self.unit], self.at_byte + layouts[True].size
 
         def read(data: bytes) -> int | None:

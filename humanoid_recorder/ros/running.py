@@ -1,0 +1,121 @@
+"""Running a node as a process: signals, spinning, and a shutdown that the node owns.
+
+rclpy's own handlers invalidate the context as soon as the signal arrives, after which nothing can be published any
+more: neither the state of a sealed episode nor the last command of a stop. So they are not installed; the main thread
+waits for the signal, the node closes while everything still works, and rclpy goes down last.
+"""
+
+import signal
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+from humanoid_recorder.core.errors import HumanoidRecorderError
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class RunnableNode(Node, ABC):
+    """A node that finishes its own work before rclpy goes down."""
+
+    @abstractmethod
+    def close(self, reason: str) -> None:
+        """Finish, within 4 s; publishers and services still work. ``reason`` is the signal's name."""
+
+
+class StopRequest:
+    """Set by a signal or by the node itself; the main thread waits on it."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.reason = ""
+        self.exit_code = 0
+
+    def request(self, reason: str, *, exit_code: int = 0) -> None:
+        """Ask the process to end. The first to ask names the reason."""
+        if not self._event.is_set():
+            self.reason, self.exit_code = reason, exit_code
+            self._event.set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until somebody asked; True if so."""
+        return self._event.wait(timeout_s)
+
+
+@contextmanager
+def stop_on_signals(stop: StopRequest) -> Iterator[None]:
+    """Turn SIGINT, SIGTERM and SIGHUP (a closed SSH connection) into a stop request; main thread only."""
+    previous = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda received, _frame: stop.request(signal.Signals(received).name))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def ros_context(args: Sequence[str] | None = None) -> Iterator[None]:
+    """Initialise rclpy without its signal handlers, and shut it down at the end."""
+    rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()
+
+
+@contextmanager
+def spinning(*nodes: Node) -> Iterator[Executor]:
+    """Spin nodes in one thread of their own for as long as the block lasts.
+
+    The thread has ended before the executor is taken down: destroying an executor's guard condition while its wait
+    set still waits on it crashes the interpreter.
+    """
+    executor = SingleThreadedExecutor()
+    for node in nodes:
+        executor.add_node(node)
+    done: Future[None] = Future(executor=executor)
+    thread = threading.Thread(target=executor.spin_until_future_complete, args=(done,), name="executor")
+    thread.start()
+    try:
+        yield executor
+    finally:
+        done.set_result(None)
+        executor.wake()
+        thread.join()
+        executor.shutdown()
+
+
+def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[str] | None = None) -> int:
+    """Run one node until a signal, or until it asks to stop; the body of every executable of this package.
+
+    Args:
+        make_node: Builds the node; it gets the stop request, so that it can end the process itself.
+        args: Command line, ROS arguments included; None for ``sys.argv``.
+
+    Returns:
+        The exit code of the process: 0 after a signal, 1 when the node could not be built.
+    """
+    stop = StopRequest()
+    with stop_on_signals(stop), ros_context(args):
+        try:
+            node = make_node(stop)
+        except HumanoidRecorderError as error:
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is no node yet whose logger could say it
+            return 1
+        try:
+            with spinning(node):
+                stop.wait()
+                node.close(stop.reason)
+        finally:
+            node.destroy_node()
+    return stop.exit_code
