@@ -1,0 +1,97 @@
+"""The log clock: receipt times that do not jump when somebody sets the system clock.
+
+Receipt is measured by the middleware on the system clock. The log clock runs at the pace of the monotonic clock and
+starts at the system time of its creation, so an NTP step in the middle of an episode neither reorders messages nor
+opens a gap; the step itself is reported.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+NS_PER_S = 1_000_000_000
+STEP_NS = 50_000_000
+"""A difference between the clocks that grows by more than this between two readings is a step, not NTP slewing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The system clock was set while we were recording."""
+
+    at_log_ns: int
+    """When, on the log clock, ns since the epoch."""
+    step_ns: int
+    """By how much; positive = forward."""
+
+
+class LogClock:
+    """Monotonic time expressed as ns since the epoch.
+
+    Not thread-safe: one thread (the ingest) reads it.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._wall_ns = wall_ns
+        self._monotonic_ns = monotonic_ns
+        self._offset_ns = wall_ns() - monotonic_ns()
+        self._correction_ns = 0
+        self._previous_now_ns = self.now_ns()
+
+    def now_ns(self) -> int:
+        """Current log time, ns since the epoch."""
+        return self._monotonic_ns() + self._offset_ns
+
+    def rebase(self) -> None:
+        """Start anew from the system clock, as every episode does."""
+        self._offset_ns = self._wall_ns() - self._monotonic_ns()
+        self._correction_ns = 0
+        self._previous_now_ns = self.now_ns()
+
+    def read_batch(self) -> "BatchClock":
+        """Relate the two clocks once for everything taken in one wake-up.
+
+        Returns:
+            The conversion for this batch, with the step of the system clock since the previous batch, if any.
+        """
+        now_ns = self.now_ns()
+        correction_ns = now_ns - self._wall_ns()
+        change_ns = self._correction_ns - correction_ns
+        step = ClockStep(at_log_ns=now_ns, step_ns=change_ns) if abs(change_ns) > STEP_NS else None
+        batch = BatchClock(
+            now_ns=now_ns,
+            correction_ns=correction_ns,
+            # Only after a step can a receipt time lie outside of what the clocks allow; otherwise an old receipt is
+            # real (a reliable message that waited for a lost one before it) and is kept.
+            earliest_ns=self._previous_now_ns if step else 0,
+            step=step,
+        )
+        self._correction_ns, self._previous_now_ns = correction_ns, now_ns
+        return batch
+
+
+@dataclass(frozen=True, slots=True)
+class BatchClock:
+    """How receipt times of one wake-up become log times."""
+
+    now_ns: int
+    correction_ns: int
+    earliest_ns: int
+    step: ClockStep | None
+
+    def log_ns(self, received_ns: int) -> int:
+        """Convert a receipt time.
+
+        Args:
+            received_ns: System time of receipt in ns since the epoch; 0 where the middleware gives none.
+
+        Returns:
+            Log time in ns since the epoch, never later than now.
+        """
+        if received_ns <= 0:
+            return self.now_ns
+        return min(self.now_ns, max(self.earliest_ns, received_ns + self.correction_ns))

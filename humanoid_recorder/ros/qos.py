@@ -1,0 +1,57 @@
+"""QoS between rclpy's objects and the plain data of the core."""
+
+from rclpy.duration import Duration
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
+
+from humanoid_recorder.core.qos import INFINITE_NS, Durability, Liveliness, QosOffer, QosRequest, Reliability
+
+LATCHED = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""For our own state topics: whoever joins late gets the last message."""
+
+_RELIABILITY = {
+    ReliabilityPolicy.RELIABLE: Reliability.RELIABLE,
+    ReliabilityPolicy.BEST_EFFORT: Reliability.BEST_EFFORT,
+}
+_DURABILITY = {
+    DurabilityPolicy.TRANSIENT_LOCAL: Durability.TRANSIENT_LOCAL,
+    DurabilityPolicy.VOLATILE: Durability.VOLATILE,
+}
+_LIVELINESS = {
+    LivelinessPolicy.AUTOMATIC: Liveliness.AUTOMATIC,
+    LivelinessPolicy.MANUAL_BY_TOPIC: Liveliness.MANUAL_BY_TOPIC,
+}
+
+
+def offer_from_endpoint(profile: QoSProfile) -> QosOffer:
+    """Translate what discovery shows of a publisher."""
+    return QosOffer(
+        reliability=_RELIABILITY.get(profile.reliability, Reliability.UNKNOWN),
+        durability=_DURABILITY.get(profile.durability, Durability.UNKNOWN),
+        deadline_ns=_limited(profile.deadline),
+        lifespan_ns=_limited(profile.lifespan),
+        liveliness=_LIVELINESS.get(profile.liveliness, Liveliness.UNKNOWN),
+        liveliness_lease_ns=_limited(profile.liveliness_lease_duration),
+    )
+
+
+def to_qos_profile(request: QosRequest) -> QoSProfile:
+    """Translate what our subscription asks for."""
+    reliable = request.reliability is Reliability.RELIABLE
+    latched = request.durability is Durability.TRANSIENT_LOCAL
+    return QoSProfile(
+        depth=request.depth,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def _limited(duration: Duration) -> int:
+    """Return a duration in ns; zero and unlimited both mean that nothing was asked for."""
+    nanoseconds = int(duration.nanoseconds)
+    return nanoseconds if 0 < nanoseconds < INFINITE_NS else INFINITE_NS
