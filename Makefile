@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 KILTED := .venv
 JAZZY := .venv-jazzy
-DESCRIPTION := setup.py setup.cfg
+DESCRIPTION := setup.py
 SOURCES := $(DESCRIPTION) pyproject.toml package.xml $(shell find humanoid_recorder launch config executables resource \
              -type f -not -path '*/__pycache__/*')
 
