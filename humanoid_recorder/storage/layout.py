@@ -1,0 +1,249 @@
+"""Where recordings are on disk.
+
+``<out>/<session>/<episode id>/`` is a bag; while it is recorded its directory ends in ``.unfinished``. Discarded
+episodes wait in ``<session>/.discarded/``. One recorder at a time owns a session folder, by a lock on ``.lock``.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from humanoid_recorder.core.errors import SessionError
+
+UNFINISHED_SUFFIX = ".unfinished"
+DISCARDED_FOLDER = ".discarded"
+LOCK_FILE = ".lock"
+
+_NS_PER_S = 1_000_000_000
+_NS_PER_MS = 1_000_000
+_ATTEMPTS_AT_A_NAME = 60
+
+
+def unfinished_path(episode: Path) -> Path:
+    """Return the directory in which an episode is while it is recorded."""
+    return episode.with_name(episode.name + UNFINISHED_SUFFIX)
+
+
+def clean_robot_name(robot: str) -> str:
+    """Return a robot's name as it stands in folder names: a-z, 0-9, ``_`` and ``-``; ``robot`` if nothing is left."""
+    return re.sub(r"[^a-z0-9_-]+", "_", robot.lower()).strip("_") or "robot"
+
+
+def _utc(now_ns: int) -> datetime:
+    return datetime.fromtimestamp(now_ns // _NS_PER_S, UTC)
+
+
+def new_session_id(now_ns: int, robot: str) -> str:
+    """Return ``<UTC yyyymmddThhmmssZ>_<robot>``; ``now_ns`` is ns since the epoch."""
+    return f"{_utc(now_ns):%Y%m%dT%H%M%SZ}_{clean_robot_name(robot)}"
+
+
+def new_episode_id(now_ns: int, robot: str) -> str:
+    """Return ``<UTC yyyymmddThhmmss.mmmZ>_<robot>_<6 hex>``, the last part random; ``now_ns`` is since the epoch."""
+    milliseconds = now_ns % _NS_PER_S // _NS_PER_MS
+    return f"{_utc(now_ns):%Y%m%dT%H%M%S}.{milliseconds:03d}Z_{clean_robot_name(robot)}_{secrets.token_hex(3)}"
+
+
+class SessionFolder:
+    """A session's folder, locked for this process until ``release``.
+
+    Args:
+        path: The folder, which exists.
+
+    Raises:
+        SessionError: Another recorder holds it, or it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock_fd: int | None = _lock(path)
+
+    @classmethod
+    def open(cls, out: Path, *, robot: str, now_ns: int) -> "SessionFolder":
+        """Create and lock a new session folder.
+
+        When the name is taken, because two sessions of one robot start in the same second, the next second's is used.
+
+        Args:
+            out: Where sessions go; created when only its last part is missing.
+            robot: The robot's name.
+            now_ns: Now, ns since the epoch.
+
+        Raises:
+            SessionError: ``out`` cannot be used.
+        """
+        _make_folder(out)
+        for second in range(_ATTEMPTS_AT_A_NAME):
+            path = out / new_session_id(now_ns + second * _NS_PER_S, robot)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise _session_error(path, error) from error
+            return cls(path)
+        raise SessionError(f"{out} has {_ATTEMPTS_AT_A_NAME} sessions of {robot} from this minute already.")
+
+    @classmethod
+    def use(cls, path: Path) -> "SessionFolder":
+        """Lock a session folder by its path, and create it when only its last part is missing.
+
+        Raises:
+            SessionError: Another recorder holds it, or it cannot be used.
+        """
+        _make_folder(path)
+        return cls(path)
+
+    def episode_directory(self, episode_id: str) -> Path:
+        """Return where an episode is, or will be, once it is sealed."""
+        return self.path / _plain_name(episode_id)
+
+    def discard(self, episode_id: str) -> Path:
+        """Move a sealed episode among the discarded ones and return where it is now.
+
+        Raises:
+            SessionError: There is no such episode, or it cannot be moved.
+        """
+        target = self._discarded(episode_id)
+        try:
+            target.parent.mkdir(exist_ok=True)
+            self._move(self.episode_directory(episode_id), target)
+            os.utime(target)  # the age at which it is purged counts from now
+        except OSError as error:
+            raise _session_error(target, error) from error
+        return target
+
+    def undo_discard(self, episode_id: str) -> Path:
+        """Move a discarded episode back and return where it is now.
+
+        Raises:
+            SessionError: There is no such discarded episode (any more), or it cannot be moved.
+        """
+        target = self.episode_directory(episode_id)
+        try:
+            self._move(self._discarded(episode_id), target)
+        except OSError as error:
+            raise _session_error(target, error) from error
+        return target
+
+    def purge_discarded(self, *, older_than_ns: int = 0) -> list[str]:
+        """Delete discarded episodes for good.
+
+        Args:
+            older_than_ns: Only those discarded at least this long ago; 0 = all.
+
+        Returns:
+            The ids of those deleted.
+
+        Raises:
+            SessionError: One cannot be deleted.
+        """
+        deleted: list[str] = []
+        for path in self._all_discarded():
+            try:
+                if older_than_ns and time.time_ns() - path.stat().st_mtime_ns < older_than_ns:
+                    continue
+                shutil.rmtree(path)
+            except OSError as error:
+                raise _session_error(path, error) from error
+            deleted.append(path.name)
+        return deleted
+
+    def discarded_bytes(self) -> int:
+        """Return what deleting all discarded episodes would free."""
+        files = (file for episode in self._all_discarded() for file in episode.rglob("*"))
+        return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+    def free_bytes(self) -> int:
+        """Return what may still be written on this disk (by others than root)."""
+        return shutil.disk_usage(self.path).free
+
+    def release(self) -> None:
+        """Give the folder up; may be called twice. The lock file stays, so that nobody locks a deleted one."""
+        fd, self._lock_fd = self._lock_fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _discarded(self, episode_id: str) -> Path:
+        return self.path / DISCARDED_FOLDER / _plain_name(episode_id)
+
+    def _all_discarded(self) -> list[Path]:
+        folder = self.path / DISCARDED_FOLDER
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
+    def _move(self, source: Path, target: Path) -> None:
+        if not source.is_dir():
+            raise SessionError(f"There is no episode {source.name} in {source.parent}.")
+        if os.path.lexists(target):
+            raise SessionError(f"{target} exists already.", remedy="Move it away first.")
+        source.rename(target)
+
+
+def _plain_name(episode_id: str) -> str:
+    if not episode_id or Path(episode_id).name != episode_id:
+        raise ValueError(f"{episode_id!r} is not an episode id")
+    return episode_id
+
+
+def _make_folder(path: Path) -> None:
+    """Create a folder whose parent exists, unless it is there."""
+    if path.is_dir():
+        return
+    if os.path.lexists(path):
+        raise SessionError(f"{path} is a file, not a folder.", remedy="Choose another output folder.")
+    if not path.parent.is_dir():
+        raise SessionError(
+            f"{path} cannot be created: {path.parent} does not exist.",
+            remedy="Create it, or mount the disk it is on.",
+        )
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _session_error(path, error) from error
+
+
+def _lock(folder: Path) -> int:
+    """Take the folder's lock and prove that it can be written; returns the descriptor that holds the lock."""
+    path = folder / LOCK_FILE
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise _session_error(folder, error) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        os.fsync(fd)
+    except BlockingIOError as error:
+        holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(fd)
+        raise SessionError(
+            f"{folder} is in use by another recorder (process {holder}).",
+            remedy="Stop that one, or record to another folder.",
+        ) from error
+    except OSError as error:
+        os.close(fd)
+        raise _session_error(folder, error) from error
+    return fd
+
+
+def _session_error(path: Path, error: OSError) -> SessionError:
+    return SessionError(f"Cannot use {path}: {error.strerror or error}.", remedy=_remedy(error))
+
+
+def _remedy(error: OSError) -> str:
+    match error:
+        case PermissionError():
+            return "Choose a folder you may write to, or change its owner."
+        case OSError(errno=number) if number in (errno.ENOSPC, errno.EDQUOT):
+            return "Free space on that disk."
+        case OSError(errno=errno.EROFS):
+            return "The disk is mounted read-only; remount it or choose another one."
+        case _:
+            return ""
