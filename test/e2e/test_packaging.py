@@ -46,8 +46,11 @@ class Installed:
 def pip(*arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pip", *arguments, "--no-index", "--no-deps"],
-        text=True, capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
