@@ -89,24 +89,25 @@ $(JAZZY)/.dependencies: $(DESCRIPTION)
 	@touch $@
 .PRECIOUS: %/.dependencies %/.installed
 
-# The newest Python that has pip for new environments; PYTHON=... on the command line comes first.
-# pyenv's shims answer for versions that are not switched on, so each candidate is really started.
+# The newest Python that can make environments; PYTHON=... on the command line comes first. pyenv puts versions on PATH
+# that do not run, so each candidate is really started.
+CANDIDATES = $(strip $(PYTHON) python3.13 python3.12 python3.11 python3)
 define make_environment
 	@if [ "$$(uname -sm)" != "Linux x86_64" ]; then \
 	  echo "error: the ROS 2 wheels exist for Linux x86_64 only, and this is $$(uname -sm)." >&2; \
 	  echo "Build the package with colcon in a ROS 2 workspace instead (see CONTRIBUTING.md)." >&2; exit 1; fi
 	@python=""; \
-	for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+	for candidate in $(CANDIDATES); do \
 	  if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	      2>/dev/null; then python="$$candidate"; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then \
-	  echo "error: no usable Python 3.11, 3.12 or 3.13 on PATH (tried $(PYTHON) python3.13 to python3.11, python3)." >&2; \
+	  echo "error: no usable Python 3.11, 3.12 or 3.13 on PATH (tried $(CANDIDATES))." >&2; \
 	  echo "Install one with its venv module (Debian: python3-venv) or name it: make PYTHON=/path/to/python3.12" >&2; \
 	  exit 1; fi; \
-	printf '[setup] %s: %s on %s; the first time this downloads about 150 MB\n' \
-	  '$(1)' '$(3)' "$$("$$python" --version)"; \
 	$(1)/bin/python -c '' 2>/dev/null || "$$python" -m venv --clear $(1)
+	@printf '[setup] %s: %s on %s; the first time this downloads about 120 MB\n' \
+	  '$(1)' '$(3)' "$$($(1)/bin/python --version)"
 	@$(1)/bin/python -m pip install -q 'setuptools>=68' wheel
 	@$(drop_build)
 	@$(1)/bin/python -m pip install -q --no-build-isolation '.[$(2),dev]'
