@@ -52,9 +52,7 @@ class Block:
     @classmethod
     def from_samples(cls, samples: Sequence[Sample]) -> "Block":
         """Build the columns; ``samples`` must not be empty."""
-        columns = tuple(zip(*samples, strict=True))
-        channel_ids, payloads, log_ns, publish_ns = columns[:4]
-        sequences = columns[Sample._fields.index("sequence")]
+        channel_ids, payloads, log_ns, publish_ns, _, sequences = zip(*samples, strict=True)
         count = len(samples)
         heads = np.empty(count, _MESSAGE_HEAD)
         sizes = np.fromiter(map(len, payloads), np.uint64, count)
@@ -63,7 +61,8 @@ class Block:
         heads["channel_id"] = channel_ids
         heads["sequence"] = np.fromiter(sequences, np.int64, count) & 0xFFFFFFFF
         heads["log_ns"] = np.fromiter(log_ns, np.uint64, count)
-        heads["publish_ns"] = np.fromiter(publish_ns, np.uint64, count)
+        # Signed on purpose: the sender's clock is not ours, and a time before 1970 must not stop the recording.
+        heads["publish_ns"] = np.fromiter(publish_ns, np.int64, count).view(np.uint64)
         return cls(payloads, heads, np.cumsum(sizes + np.uint64(MESSAGE_HEAD_BYTES), dtype=np.uint64))
 
     def __len__(self) -> int:

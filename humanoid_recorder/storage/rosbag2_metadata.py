@@ -212,9 +212,24 @@ class BagMetadata(_Part):
         try:
             return cls.model_validate(content[_ROOT_KEY])
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise BagReadError(
-                f"{path} is not metadata of a rosbag2 bag of version {OLDEST_VERSION} to {VERSION}: "
-                f"{place}: {first['msg']}."
-            ) from error
+            raise BagReadError(_explain(str(path), error)) from error
+
+    @classmethod
+    def parse_body(cls, text: str, *, of: Path) -> Self:
+        """Read what ``to_yaml`` wrote.
+
+        Raises:
+            BagReadError: It is not the metadata of a rosbag2 bag; the message names the file ``of``.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise BagReadError(f"{of}: the `{METADATA_RECORD}` record is not YAML: {error}") from error
+        except ValidationError as error:
+            raise BagReadError(_explain(f"{of}: the `{METADATA_RECORD}` record", error)) from error
+
+
+def _explain(what: str, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{what} is not metadata of a rosbag2 bag of version {OLDEST_VERSION} to {VERSION}: {place}: {first['msg']}."
