@@ -138,15 +138,14 @@ class RobotProfile(SpecModel):
             ("wrench", self.limits.wrench, StreamKind.WRENCH),
             ("touch", self.limits.touch, StreamKind.TACTILE),
         ):
+            of_kind = [name for name, stream in self.streams.items() if stream.kind is kind]
             for name in names:
-                if name not in self.streams or self.streams[name].kind is not kind:
-                    yield (
-                        ("limits", key, name),
-                        f"there is no stream {name!r} of kind {kind}{did_you_mean(name, self.streams)}",
-                    )
+                if name not in of_kind:
+                    hint = did_you_mean(name, of_kind)
+                    yield ("limits", key, name), f"there is no stream {name!r} of kind {kind}{hint}"
         for key, joints in self.limits.undeclared(self.action.joints if self.action else ()).items():
             others = f" and {len(joints) - 1} more" if len(joints) > 1 else ""
-            yield ("limits",), f"action moves {joints[0]!r}{others}, but no {key} is declared for it"
+            yield ("limits",), f"no {key} is declared for {joints[0]!r}{others}, which action moves"
 
     @classmethod
     def load(cls, path: Path) -> "RobotProfile":

@@ -148,7 +148,7 @@ def _fields(candidate: Any) -> list[str]:
 
 def _message(detail: ErrorDetails, place: Place) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    written = shorten(place.raw) if place.raw is not None else _shape(value)
+    written = _written(value, place)
     match kind:
         case "enum" | "literal_error":
             known = re.findall(r"'([^']*)'", str(context["expected"]))
@@ -159,21 +159,31 @@ def _message(detail: ErrorDetails, place: Place) -> str:
         case "string_type":
             return f"text is needed here, not {_shape(value)}"
         case "float_type" | "int_type" | "finite_number":
-            return f"a number is needed here, not {written if value is not None else _shape(value)}"
+            quoted = isinstance(value, str) and re.fullmatch(r"[-+.\deE]*\d[-+.\deE]*", value)
+            return f"a number is needed here, not {written}{'; remove the quotes' if quoted else ''}"
         case "int_from_float":
             return f"{written} is not a whole number"
         case "bool_type":
-            return f"true or false is needed here, not {written if value is not None else _shape(value)}"
+            return f"true or false is needed here, not {written}"
         case "model_type" | "dict_type":
             return f"keys and values are needed here, not {_shape(value)}"
         case "tuple_type" | "list_type":
             return f"a list is needed here, not {_shape(value)}"
+        case "too_short":
+            return f"at least {context['min_length']} is needed here, not {context['actual_length']}"
         case "value_error":
             return str(context["error"])
         case "spec":
             return detail["msg"]
     message = detail["msg"].removeprefix("Input ")
-    return f"{written}: {message}" if place.raw is not None else message[:1].lower() + message[1:]
+    return f"{written} {message}" if message.startswith("should") else message[:1].lower() + message[1:]
+
+
+def _written(value: object, place: Place) -> str:
+    """Return a value as the file has it: text in quotes, numbers and words such as true without."""
+    if isinstance(value, str) or place.raw is None or len(place.raw) > 60:
+        return _shape(value)
+    return place.raw or _shape(value)
 
 
 def _shape(value: object) -> str:
