@@ -71,8 +71,8 @@ class CameraConfig(StreamConfig):
     """``sensor_msgs/msg/CompressedImage`` with JPEG, or ``sensor_msgs/msg/Image`` with rgb8."""
     width: Annotated[int, Field(ge=DIGITS * MCU_PX, le=8192)] = 640
     height: Annotated[int, Field(ge=MCU_PX, le=8192)] = 480
-    quality: Annotated[int, Field(ge=1, le=95)] = 80
-    """JPEG quality."""
+    quality: Annotated[int, Field(ge=30, le=95)] = 80
+    """JPEG quality; below 30 the number in the picture becomes illegible."""
     loop_frames: Annotated[int, Field(ge=1, le=300)] = 30
     """Different backgrounds, drawn once at start and held in memory; the number in the picture runs on."""
     info_topic: TopicName | None = None

@@ -56,7 +56,7 @@ class PictureSpec:
     height: int
     """Pixels, at least MCU_PX."""
     quality: int = 80
-    """JPEG quality, 1..95."""
+    """JPEG quality, 30..95; below, small digits become illegible."""
     loop: int = 30
     """Number of different backgrounds."""
 
