@@ -8,6 +8,7 @@ opens a gap; the step itself is reported.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 NS_PER_S = 1_000_000_000
 STEP_NS = 50_000_000
@@ -27,7 +28,7 @@ class ClockStep:
 class LogClock:
     """Monotonic time expressed as ns since the epoch.
 
-    Not thread-safe: one thread (the ingest) reads it.
+    Not thread-safe: the intake calls it under its lock.
     """
 
     def __init__(
@@ -46,11 +47,17 @@ class LogClock:
         """Current log time, ns since the epoch."""
         return self._monotonic_ns() + self._offset_ns
 
-    def rebase(self) -> None:
-        """Start anew from the system clock, as every episode does."""
+    def rebase(self) -> int:
+        """Start anew from the system clock, as every episode does.
+
+        Returns:
+            By how many ns the log clock moved; log times from before must be moved by as much.
+        """
+        before_ns = self.now_ns()
         self._offset_ns = self._wall_ns() - self._monotonic_ns()
         self._correction_ns = 0
         self._previous_now_ns = self.now_ns()
+        return self._previous_now_ns - before_ns
 
     def read_batch(self) -> "BatchClock":
         """Relate the two clocks once for everything taken in one wake-up.
@@ -74,13 +81,14 @@ class LogClock:
         return batch
 
 
-@dataclass(frozen=True, slots=True)
-class BatchClock:
-    """How receipt times of one wake-up become log times."""
+class BatchClock(NamedTuple):
+    """How receipt times of one wake-up become log times. All in ns since the epoch but the correction."""
 
     now_ns: int
     correction_ns: int
+    """Added to system time to get log time."""
     earliest_ns: int
+    """No log time of this batch is earlier."""
     step: ClockStep | None
 
     def log_ns(self, received_ns: int) -> int:

@@ -62,14 +62,13 @@ class StreamAccount:
 class StreamLedger:
     """Counts for one stream in one episode.
 
-    Not thread-safe by itself: the intake calls it under its lock. ``count_written`` and ``count_dropped`` are plain
-    increments of counters that nobody else touches.
+    Not thread-safe by itself: the intake calls it under its lock. ``count_dropped`` may come from the writer too: it
+    touches one counter only, and never at the same time (the queue's lock, and then the writer's turn).
     """
 
     def __init__(self) -> None:
         self._received = 0
         self._latched = 0
-        self._written = 0
         self._dropped = 0
         self._unstamped = 0
         self._bytes = 0
@@ -96,10 +95,6 @@ class StreamLedger:
         """Count messages from before the start that are replayed into the episode."""
         self._latched += len(samples)
 
-    def count_written(self, messages: int) -> None:
-        """Count messages that are in the bag."""
-        self._written += messages
-
     def count_dropped(self, messages: int) -> None:
         """Count messages discarded by us."""
         self._dropped += messages
@@ -108,13 +103,14 @@ class StreamLedger:
         """Say that loss cannot be known, and why; stays for the whole episode."""
         self._lost_reason = self._lost_reason or reason
 
-    def snapshot(self) -> StreamAccount:
-        """Return the account as it stands."""
-        lost = self._lost_in_finished_runs + sum(run.lost for run in self._runs.values())
+    def snapshot(self, *, written: int) -> StreamAccount:
+        """Return the account as it stands; ``written`` is the bag's own count."""
+        # The state is read while messages arrive: a list is made in one step, a generator would trip over a new run.
+        lost = self._lost_in_finished_runs + sum(run.lost for run in list(self._runs.values()))
         return StreamAccount(
             received=self._received,
             latched=self._latched,
-            written=self._written,
+            written=written,
             dropped=self._dropped,
             lost=None if self._lost_reason else lost,
             lost_reason=self._lost_reason,

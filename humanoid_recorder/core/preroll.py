@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.core.samples import Arrival, Sample
 
 
 class PreRoll:
@@ -17,22 +17,26 @@ class PreRoll:
     def __init__(self, *, span_ns: int, max_bytes: int) -> None:
         self._span_ns = span_ns
         self._max_bytes = max_bytes
-        self._samples: deque[Sample] = deque()
+        self._held: deque[tuple[Arrival, Sample]] = deque()
         self._bytes = 0
 
-    def put(self, samples: Sequence[Sample]) -> None:
-        """Append samples in the order they were taken."""
+    def put(self, arrivals: Sequence[Arrival], samples: Sequence[Sample]) -> None:
+        """Append messages in the order they were taken."""
         if not self._span_ns:
             return
-        self._samples.extend(samples)
+        self._held.extend(zip(arrivals, samples, strict=True))
         self._bytes += sum(len(sample.data) for sample in samples)
-        oldest_ns = self._samples[-1].log_ns - self._span_ns if self._samples else 0
-        while self._samples and (self._bytes > self._max_bytes or self._samples[0].log_ns < oldest_ns):
-            self._bytes -= len(self._samples.popleft().data)
+        oldest_ns = self._held[-1][1].log_ns - self._span_ns if self._held else 0
+        while self._held and (self._bytes > self._max_bytes or self._held[0][1].log_ns < oldest_ns):
+            self._bytes -= len(self._held.popleft()[1].data)
 
-    def drain(self) -> list[Sample]:
-        """Take everything, oldest first, and start empty."""
-        samples = list(self._samples)
-        self._samples.clear()
+    def drain(self, *, shift_ns: int) -> list[tuple[Arrival, Sample]]:
+        """Take everything, oldest first, and start empty.
+
+        Args:
+            shift_ns: Added to every log time; the log clock may have moved since (see ``LogClock.rebase``).
+        """
+        held = [(arrival, sample._replace(log_ns=sample.log_ns + shift_ns)) for arrival, sample in self._held]
+        self._held.clear()
         self._bytes = 0
-        return samples
+        return held

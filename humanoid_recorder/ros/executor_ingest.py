@@ -4,6 +4,7 @@ It costs several times as much per message as the wait set, and delivers exactly
 """
 
 import threading
+import time
 
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -49,13 +50,27 @@ class ExecutorIngest:
             self._table.destroy(channel_id)
         self._executor.shutdown()
 
+    def flush(self) -> None:
+        """Deliver what the middleware has received so far, and return when that is done.
+
+        The public API cannot ask whether anything waits, so turns of the executor are counted until one of them
+        delivered nothing, for 50 ms at most: under load something always waits.
+        """
+        give_up_s = time.monotonic() + 0.05
+        delivered = -1
+        while delivered != self._delivered and time.monotonic() < give_up_s:
+            delivered = self._delivered
+            turn = threading.Event()
+            self._executor.create_task(turn.set)
+            turn.wait(timeout=0.05)
+
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced."""
         channel_id = subscription.channel_id
 
         def deliver(data: bytes, info: MessageInfo) -> None:
             self._delivered += 1
-            self._sink.accept(channel_id, (arrival_from(data, info),), self._sink.read_clock())
+            self._sink.accept(channel_id, (arrival_from(data, info),))
 
         self._table.create(subscription, deliver)
 

@@ -13,7 +13,6 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.subscription import Subscription as RclpySubscription
 
-from humanoid_recorder.core.clocks import BatchClock
 from humanoid_recorder.core.errors import RosError
 from humanoid_recorder.core.qos import QosRequest
 from humanoid_recorder.core.samples import Arrival
@@ -35,10 +34,7 @@ class Subscription:
 class ArrivalSink(Protocol):
     """Whoever takes what the ingest delivers; called in the ingest's thread only, and must do nothing slow."""
 
-    def read_clock(self) -> BatchClock:
-        """Relate the clocks for everything taken in one wake-up."""
-
-    def accept(self, channel_id: int, arrivals: Sequence[Arrival], clock: BatchClock) -> None:
+    def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
         """Take the messages of one stream, in the order in which they were delivered."""
 
     def ingest_failed(self, error: Exception) -> None:
@@ -53,6 +49,9 @@ class Ingest(Protocol):
 
     def stop(self) -> None:
         """Deliver what is already there, destroy the subscriptions and end the thread."""
+
+    def flush(self) -> None:
+        """Deliver everything the middleware has received so far, and return when that is done."""
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced.

@@ -11,11 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from humanoid_recorder.core.errors import TypeUnavailableError
+from humanoid_recorder.core.message_type import MessageType
 
 _TYPE_NAME = re.compile(r"(?P<package>[a-z][a-z0-9_]*)/msg/(?P<name>[A-Z][A-Za-z0-9]*)")
 _FIELD = re.compile(r"\s*(?P<type>[A-Za-z][\w/]*)(?:<=\d+)?(?:\[[^\]]*\])?\s+[A-Za-z]")
@@ -25,20 +25,6 @@ _PRIMITIVES = frozenset(
     | {"bool", "byte", "char", "float32", "float64", "string", "wstring"}
 )
 _SEPARATOR = "=" * 80
-
-
-@dataclass(frozen=True, slots=True)
-class MessageType:
-    """An installed message type."""
-
-    name: str
-    """``pkg/msg/Type``."""
-    definition: str
-    """Its .msg text, followed by those of the types it uses, as rosbag2 embeds them (encoding ``ros2msg``)."""
-    type_hash: str
-    """REP-2016 hash, ``RIHS01_...``; empty where the package does not ship it."""
-    has_header: bool
-    """Whether the first field is a ``std_msgs/Header``, so that the stamp is at CDR bytes 4..12."""
 
 
 def ament_prefixes() -> list[Path]:

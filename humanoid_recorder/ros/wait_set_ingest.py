@@ -57,6 +57,10 @@ class WaitSetIngest:
         self._wake.trigger()
         self._thread.join()
 
+    def flush(self) -> None:
+        """Deliver everything the middleware has received so far, and return when that is done."""
+        self._on_ingest_thread(self._take_all)
+
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced."""
         self._on_ingest_thread(lambda: self._create(subscription))
@@ -90,6 +94,10 @@ class WaitSetIngest:
     def _destroy(self, channel_id: int) -> None:
         self._take(channel_id)
         self._table.destroy(channel_id)
+
+    def _take_all(self) -> None:
+        for channel_id in self._table.channel_ids():
+            self._take(channel_id)
 
     def _run(self) -> None:
         try:
@@ -138,8 +146,7 @@ class WaitSetIngest:
                 break
             arrivals.append(arrival_from(*taken))
         if arrivals:
-            # The clock is read after the taking, so that no receipt can lie in its future.
-            self._sink.accept(channel_id, arrivals, self._sink.read_clock())
+            self._sink.accept(channel_id, arrivals)
 
 
 def _never_called(_message: bytes, _info: MessageInfo) -> None:

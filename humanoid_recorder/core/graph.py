@@ -1,0 +1,36 @@
+"""What discovery shows of the topics on the network."""
+
+from dataclasses import dataclass
+
+from humanoid_recorder.core.qos import QosOffer
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherOnGraph:
+    """One publisher of a topic."""
+
+    node: str
+    """Fully qualified node name; may be unknown (``_NODE_NAME_UNKNOWN_``) for a moment after it appeared."""
+    type: str
+    """``pkg/msg/Type``."""
+    type_hash: str
+    """REP-2016 hash as the publisher announces it; empty where it does not."""
+    offer: QosOffer
+
+
+@dataclass(frozen=True, slots=True)
+class TopicOnGraph:
+    """One topic and everybody who publishes on it."""
+
+    name: str
+    publishers: tuple[PublisherOnGraph, ...]
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types published on the topic, sorted; more than one is a fault on the network."""
+        return tuple(sorted({publisher.type for publisher in self.publishers}))
+
+    @property
+    def offers(self) -> tuple[QosOffer, ...]:
+        """What each publisher offers, without repeats, in order."""
+        return tuple(dict.fromkeys(publisher.offer for publisher in self.publishers))

@@ -1,0 +1,151 @@
+"""What exists while the recorder is active: a session, its streams, and the ingest that feeds them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import rclpy
+from rclpy.node import Node
+from rclpy.utilities import get_rmw_implementation_identifier
+
+from humanoid_recorder.core.errors import CommandRefused, RosError
+from humanoid_recorder.core.labels import Labels
+from humanoid_recorder.core.streams import Stream
+from humanoid_recorder.nodes.recorder_parameters import RecorderParameters
+from humanoid_recorder.recording.channels import Channel
+from humanoid_recorder.recording.episode_recorder import EpisodeRecorder, RecorderOptions
+from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.provenance import collect_provenance, ros_distro
+from humanoid_recorder.recording.state import RecorderState
+from humanoid_recorder.recording.state_builder import StateBuilder, silent_streams
+from humanoid_recorder.recording.stream_plan import StreamPlan
+from humanoid_recorder.ros.discovery import read_graph
+from humanoid_recorder.ros.executor_ingest import ExecutorIngest
+from humanoid_recorder.ros.ingest import Ingest, Subscription
+from humanoid_recorder.ros.message_types import message_type
+from humanoid_recorder.ros.wait_set_ingest import WaitSetIngest
+from humanoid_recorder.storage.layout import SessionFolder
+
+
+class ActiveRecorder:
+    """Records for one activation of the node.
+
+    Args:
+        node: The recorder node; asked about the graph and names only.
+        folder: The session's folder; released by ``close``.
+        parameters: What to record.
+        labels: What the operator has said so far.
+        on_change: Called after every change of state, in any thread.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        folder: SessionFolder,
+        parameters: RecorderParameters,
+        *,
+        labels: Labels,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._node = node
+        self._parameters = parameters
+        self._robot = robot_name(node, parameters)
+        self.recorder = EpisodeRecorder(
+            folder,
+            RecorderOptions(
+                robot=self._robot,
+                events_topic=node.resolve_topic_name("~/events"),
+                ros_distro=ros_distro(),
+                queue_max_bytes=parameters.queue_max_bytes,
+                pre_roll_ns=parameters.pre_roll_ns,
+                pre_roll_max_bytes=parameters.pre_roll_max_bytes,
+            ),
+            provenance=lambda: collect_provenance(
+                parameters.profile, robot=self._robot, middleware=get_rmw_implementation_identifier()
+            ),
+            flush=lambda: self._ingest.flush(),
+            on_change=on_change,
+        )
+        self.recorder.labels = labels
+        self._plan = StreamPlan(
+            streams=_profile_streams(node, parameters), selection=parameters.selection, lookup=message_type
+        )
+        self._states = StateBuilder(node=node.get_fully_qualified_name(), robot=self._robot)
+        # Its own node, never given to an executor: one that spun it would take the messages away.
+        self._ingest_node = rclpy.create_node(
+            f"_{node.get_name()}_ingest",
+            namespace=node.get_namespace(),
+            context=node.context,
+            use_global_arguments=False,
+            enable_rosout=False,
+            start_parameter_services=False,
+        )
+        kind = WaitSetIngest if parameters.ingest == "wait_set" else ExecutorIngest
+        self._ingest: Ingest = kind(self._ingest_node, self.recorder.intake)
+        self._ingest.start()
+
+    def discover(self) -> None:
+        """Look at the graph and subscribe to what has turned up."""
+        for step in self._plan.update(read_graph(self._node, self._plan.wants)):
+            channel = step.channel
+            self.recorder.intake.set_channel(channel, is_new_subscription=step.is_new_subscription)
+            if step.is_new_subscription:
+                self._subscribe(channel)
+
+    def has_all_streams(self) -> bool:
+        """Whether every stream that is known of is subscribed."""
+        return not self._plan.unsubscribed() and bool(self._plan.channels())
+
+    def start(self) -> LiveEpisode:
+        """Begin an episode.
+
+        Raises:
+            CommandRefused: A required stream is silent, or an episode is being recorded.
+            BagWriteError, SessionError: The disk refused.
+        """
+        self.discover()
+        silent = silent_streams(self._plan, self.recorder.intake.activity())
+        if silent:
+            problems = "; ".join(f"{p.stream}: {p.problem}" for p in self._plan.problems() if p.stream in silent)
+            raise CommandRefused(
+                f"Nothing arrives on {', '.join(silent)}{f' ({problems})' if problems else ''}.",
+                remedy="Start their publishers, or set 'required: false' for them in the profile.",
+            )
+        if not self._plan.channels():
+            raise CommandRefused("Nobody publishes anything that is to be recorded.", remedy="Start the robot first.")
+        return self.recorder.start()
+
+    def end_if_overdue(self) -> None:
+        """End an episode that somebody forgot."""
+        self.recorder.end_if_longer_than(self._parameters.max_episode_s)
+
+    def state(self) -> RecorderState:
+        """Describe what is going on."""
+        return self._states.active(self.recorder, self._plan)
+
+    def close(self, reason: str) -> bool:
+        """Seal what is open and let go of everything; False if sealing took too long."""
+        in_time = self.recorder.close(reason=reason)
+        self._ingest.stop()
+        self._ingest_node.destroy_node()
+        return in_time
+
+    def _subscribe(self, channel: Channel) -> None:
+        subscription = Subscription(channel.id, channel.stream.topic, channel.message_type.name, channel.request)
+        try:
+            self._ingest.subscribe(subscription)
+        except RosError as error:
+            self._plan.refuse(channel, error)
+
+
+def robot_name(node: Node, parameters: RecorderParameters) -> str:
+    """Return the robot's name: the profile's, else the namespace, else ``robot``."""
+    if parameters.profile is not None:
+        return parameters.profile.profile.robot.name
+    return node.get_namespace().strip("/").replace("/", "_") or "robot"
+
+
+def _profile_streams(node: Node, parameters: RecorderParameters) -> tuple[Stream, ...]:
+    if parameters.profile is None:
+        return ()
+    streams = parameters.profile.profile.streams_to_record()
+    return tuple(replace(stream, topic=node.resolve_topic_name(stream.topic)) for stream in streams)

@@ -1,0 +1,186 @@
+"""The recorder node: lifecycle, parameters, services and topics around an ``ActiveRecorder``.
+
+Inactive = the profile is loaded. Active = subscribed and armed. Deactivating while recording seals the episode.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.exceptions import InvalidHandle
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
+
+from humanoid_recorder.core.errors import HumanoidRecorderError, RecorderUnavailableError
+from humanoid_recorder.nodes.active_recorder import ActiveRecorder, robot_name
+from humanoid_recorder.nodes.recorder_diagnostics import diagnostics
+from humanoid_recorder.nodes.recorder_parameters import (
+    LABELS,
+    RecorderParameters,
+    declare_parameters,
+    read_labels,
+    read_parameters,
+)
+from humanoid_recorder.nodes.recorder_services import RecorderServices
+from humanoid_recorder.recording.state import Phase, RecorderState
+from humanoid_recorder.recording.state_builder import inactive_state
+from humanoid_recorder.ros.qos import LATCHED
+from humanoid_recorder.ros.running import RunnableNode, StopRequest, run_node
+from humanoid_recorder.ros.twins import has_living_twin
+from humanoid_recorder.storage.layout import SessionFolder
+
+_STATE_PERIOD_S = 0.5
+_DISCOVERY_PERIOD_S = 0.1
+_CALM_DISCOVERY_TURNS = 10
+"""When every known stream is subscribed the graph is read only every tenth time."""
+
+
+class Recorder(LifecycleNode, RunnableNode):
+    """Records episodes; see the module's description and ``docs/reference/recorder.md``."""
+
+    def __init__(self, stop: StopRequest) -> None:
+        super().__init__("recorder")
+        self._stop = stop
+        self._lock = threading.RLock()
+        self._active: ActiveRecorder | None = None
+        self._settings: RecorderParameters | None = None
+        self._parent_pid = os.getppid()
+        self._discovery_turn = 0
+        declare_parameters(self)
+        self._state_publisher = self.create_publisher(String, "~/state", LATCHED)
+        self._events_publisher = self.create_publisher(String, "~/events", 10)
+        self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._commands = RecorderServices(self, active=lambda: self._active, on_mark=self._publish_event)
+        self._changed = self.create_guard_condition(self._publish_state)
+        self.add_post_set_parameters_callback(self._take_labels)
+        self.create_timer(_STATE_PERIOD_S, self._on_state_timer)
+        self.create_timer(_DISCOVERY_PERIOD_S, self._on_discovery_timer)
+        if bool(self.get_parameter("autostart").value):
+            self._autostart_timer = self.create_timer(0.0, self._autostart)
+
+    # Lifecycle -------------------------------------------------------------------------------------------------------
+
+    def on_configure(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the profile and make sure that we are alone."""
+        return self._attempt(self._configure)
+
+    def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin a session and subscribe."""
+        return self._attempt(self._activate)
+
+    def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Seal what is being recorded, end the session and unsubscribe."""
+        return self._attempt(lambda: self._deactivate("deactivated"))
+
+    def on_shutdown(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Seal what is being recorded and end the session."""
+        return self._attempt(lambda: self._deactivate("shutdown"))
+
+    def close(self, reason: str) -> None:
+        """Seal what is being recorded and publish the last state."""
+        self._deactivate(reason)
+
+    def _configure(self) -> None:
+        own = ("~/state", "~/events", "~/frames", "~/transition_event")
+        self._settings = read_parameters(self, own_topics=frozenset(self.resolve_topic_name(name) for name in own))
+        if has_living_twin(self, state_topic=self.resolve_topic_name("~/state")):
+            raise RecorderUnavailableError(
+                f"Another recorder named {self.get_fully_qualified_name()} is running.",
+                remedy="Stop it, or start this one in a namespace of its own (--ros-args -r __ns:=/robot2).",
+            )
+        self._publish_state()
+
+    def _activate(self) -> None:
+        if self._settings is None:
+            raise RecorderUnavailableError("The recorder is not configured.", remedy="Configure it first.")
+        robot = robot_name(self, self._settings)
+        folder = SessionFolder.open(self._settings.out, robot=robot, now_ns=time.time_ns())
+        with self._lock:
+            self._active = ActiveRecorder(
+                self, folder, self._settings, labels=read_labels(self), on_change=self._on_change
+            )
+            self._active.discover()
+        self.get_logger().info(f"session {folder.path}")
+        self._publish_state()
+
+    def _deactivate(self, reason: str) -> None:
+        with self._lock:
+            active, self._active = self._active, None
+            if active is None:
+                return
+            if not active.close(reason):
+                self.get_logger().error("The disk is too slow: an episode is still being sealed.")
+            # What was sealed last is the client's only news of an episode that the shutdown cut short.
+            self._publish(active.state().model_copy(update={"phase": Phase.INACTIVE}))
+
+    def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            action()
+        except HumanoidRecorderError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def _autostart(self) -> None:
+        self.destroy_timer(self._autostart_timer)
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() is not TransitionCallbackReturn.SUCCESS:
+                self._stop.request("the recorder could not be started", exit_code=1)
+                return
+
+    # Timers and topics -----------------------------------------------------------------------------------------------
+
+    def _on_state_timer(self) -> None:
+        if bool(self.get_parameter("stop_with_parent").value) and os.getppid() != self._parent_pid:
+            self._stop.request("the parent process has gone")
+        with self._lock:
+            if self._active is not None:
+                self._active.end_if_overdue()
+        self._publish_state()
+
+    def _on_discovery_timer(self) -> None:
+        with self._lock:
+            self._discovery_turn += 1
+            if self._active is None:
+                return
+            if not self._active.has_all_streams() or self._discovery_turn % _CALM_DISCOVERY_TURNS == 0:
+                self._active.discover()
+
+    def _take_labels(self, parameters: list[Parameter[Any]]) -> None:
+        with self._lock:
+            if self._active is not None and any(parameter.name in LABELS for parameter in parameters):
+                self._active.recorder.labels = read_labels(self)
+
+    def _on_change(self) -> None:
+        with contextlib.suppress(InvalidHandle):  # an episode may be sealed after the node has gone
+            self._changed.trigger()
+
+    def _publish_state(self) -> None:
+        with self._lock:
+            if self._active is not None:
+                self._publish(self._active.state())
+            elif self._settings is not None:
+                robot = robot_name(self, self._settings)
+                self._publish(inactive_state(node=self.get_fully_qualified_name(), robot=robot))
+
+    def _publish(self, state: RecorderState) -> None:
+        self._state_publisher.publish(String(data=state.model_dump_json()))
+        self._diagnostics_publisher.publish(diagnostics(state))
+
+    def _publish_event(self, event: str) -> None:
+        self._events_publisher.publish(String(data=event))
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the recorder until a signal."""
+    return run_node(Recorder, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The parameters of the recorder node."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from humanoid_recorder.core.errors import SpecError
+from humanoid_recorder.core.labels import Labels
+from humanoid_recorder.core.topics import TopicSelection, compile_pattern
+from humanoid_recorder.spec.profile import LoadedProfile, load_profile
+
+LABELS = {
+    "task": "What should happen, in the site's words; stays from episode to episode.",
+    "prompt": "The words given to a language-conditioned policy; stays.",
+    "operator": "Who drives; stays.",
+    "scene": "Where; stays.",
+    "reason": "Why the attempt failed; cleared at every start.",
+}
+
+_PARAMETERS: dict[str, tuple[str | bool | float | int | list[str], str]] = {
+    "profile": ("", "Path of the robot profile (YAML). Empty: record topics as ros2 bag record does."),
+    "all": (False, "Record every topic but our own, /rosout, /parameter_events and hidden ones."),
+    "regex": ("", "Record topics whose name contains a match of this regular expression."),
+    "exclude": ("", "Leave out topics whose name contains a match of this regular expression."),
+    "out": ("recordings", "Folder in which the session's folder is made."),
+    "autostart": (True, "Configure and activate by itself; false leaves that to a lifecycle manager."),
+    "max_episode_s": (600.0, "A forgotten episode is ended after this long; 0 = never."),
+    "pre_roll_s": (0.0, "Keep this much from before the start."),
+    "pre_roll_max_mb": (256, "And at most this much of it."),
+    "queue_max_mb": (256, "Memory for messages that wait to be written; what does not fit is dropped and counted."),
+    "ingest": ("wait_set", "How messages are taken: wait_set (fast) or executor (portable)."),
+    "allow_sim_time": (False, "Record although use_sim_time is set."),
+    "stop_with_parent": (False, "End when the process that started this one has gone."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderParameters:
+    """What was asked for, checked."""
+
+    profile: LoadedProfile | None
+    selection: TopicSelection
+    out: Path
+    max_episode_s: float
+    pre_roll_ns: int
+    pre_roll_max_bytes: int
+    queue_max_bytes: int
+    ingest: str
+
+
+def declare_parameters(node: Node) -> None:
+    """Declare every parameter with its default and description."""
+    for name, (default, description) in _PARAMETERS.items():
+        node.declare_parameter(name, default, ParameterDescriptor(description=description))
+    # A list: its default cannot be empty, since an empty list has no type.
+    description = "Record these topics; each is waited for."
+    node.declare_parameter("topics", Parameter.Type.STRING_ARRAY, ParameterDescriptor(description=description))
+    for name, description in LABELS.items():
+        node.declare_parameter(name, "", ParameterDescriptor(description=description))
+
+
+def read_labels(node: Node) -> Labels:
+    """Read the labels as they are set now."""
+    return Labels(**{name: str(node.get_parameter(name).value) for name in LABELS})
+
+
+def read_parameters(node: Node, *, own_topics: frozenset[str]) -> RecorderParameters:
+    """Read and check everything else.
+
+    Args:
+        node: The recorder.
+        own_topics: Topics that are never recorded by ``all`` or ``regex``.
+
+    Raises:
+        SpecError: Something is wrong, or nothing was chosen to record.
+    """
+
+    def text(name: str) -> str:
+        return str(node.get_parameter(name).value)
+
+    def number(name: str) -> float:
+        value = float(node.get_parameter(name).value)
+        if not value >= 0:
+            raise SpecError(f"The parameter {name} is {value}.", remedy="It must be zero or more.")
+        return value
+
+    if bool(node.get_parameter("use_sim_time").value) and not bool(node.get_parameter("allow_sim_time").value):
+        raise SpecError(
+            "use_sim_time is set: log times and stamps would be of different clocks.",
+            remedy="Unset it, or set allow_sim_time to record nevertheless.",
+        )
+    profile = load_profile(Path(text("profile")).expanduser()) if text("profile") else None
+    listed = node.get_parameter_or("topics").value or ()
+    selection = TopicSelection(
+        everything=bool(node.get_parameter("all").value),
+        topics=frozenset(node.resolve_topic_name(topic) for topic in listed),
+        include=compile_pattern(text("regex"), option="regex"),
+        exclude=compile_pattern(text("exclude"), option="exclude"),
+        own_topics=own_topics,
+    )
+    if profile is None and selection.is_empty:
+        raise SpecError(
+            "Nothing was chosen to record.", remedy="Set one of the parameters profile, all, topics or regex."
+        )
+    if text("ingest") not in {"wait_set", "executor"}:
+        raise SpecError(f"There is no ingest {text('ingest')!r}.", remedy="It is wait_set or executor.")
+    return RecorderParameters(
+        profile=profile,
+        selection=selection,
+        out=Path(text("out")).expanduser(),
+        max_episode_s=number("max_episode_s"),
+        pre_roll_ns=round(number("pre_roll_s") * 1e9),
+        pre_roll_max_bytes=round(number("pre_roll_max_mb") * 1e6),
+        queue_max_bytes=round(number("queue_max_mb") * 1e6),
+        ingest=text("ingest"),
+    )

@@ -1,0 +1,100 @@
+"""From a live episode to the records of its ``episode.json``."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, Channel
+from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.storage.episode_file import (
+    EpisodeFile,
+    FindingRecord,
+    LabelsRecord,
+    LatchedRecord,
+    LedgerRecord,
+    ProvenanceRecord,
+    StartRecord,
+    StopRecord,
+    StreamRecord,
+)
+
+EVENTS_STREAM = "events"
+
+
+def start_record(episode: LiveEpisode, *, session: str, provenance: ProvenanceRecord) -> EpisodeFile:
+    """Describe an episode that has just begun."""
+    labels = LabelsRecord(**asdict(episode.labels))
+    streams = tuple(_stream(channel) for channel in episode.channels.values())
+    start = StartRecord(time_ns=episode.start_ns, labels=labels, streams=streams, provenance=provenance)
+    return EpisodeFile(id=episode.id, session=session, start=start, labels=labels)
+
+
+def stop_record(begun: EpisodeFile, episode: LiveEpisode, *, queue_high_water_bytes: int) -> EpisodeFile:
+    """Complete the record of an episode whose last chunk is on disk.
+
+    Args:
+        begun: The record made at the start.
+        episode: Stopped; everything has been written or dropped.
+        queue_high_water_bytes: How full the queue has been.
+    """
+    if episode.stop is None:
+        raise ValueError(f"episode {episode.id} has not been stopped")
+    stop = episode.stop
+    accounts = episode.accounts()
+    at_start = {stream.name for stream in begun.start.streams}
+    joined = tuple(_stream(channel) for channel in episode.channels.values() if channel.stream.name not in at_start)
+    return begun.model_copy(
+        update={
+            "stop": StopRecord(
+                time_ns=stop.at_ns,
+                end=stop.end,
+                detail=stop.detail,
+                duration_s=(stop.at_ns - episode.start_ns) / 1e9,
+                messages=sum(account.written for account in accounts.values()),
+                bytes=episode.bag.bytes_written,
+                lost=total_lost(accounts.values()),
+                dropped=sum(account.dropped for account in accounts.values()),
+                longest_sync_ms=episode.bag.longest_sync_ns / 1e6,
+                queue_high_water_bytes=queue_high_water_bytes,
+            ),
+            "labels": LabelsRecord(**asdict(episode.labels)),
+            "outcome": episode.outcome,
+            "ledger": {
+                stream_name(episode, channel_id): LedgerRecord(**asdict(account))
+                for channel_id, account in accounts.items()
+            },
+            "latched": tuple(LatchedRecord(**asdict(replay)) for replay in episode.latched),
+            "findings": tuple(FindingRecord(**asdict(finding)) for finding in episode.findings),
+            "streams_joined_later": joined,
+            "sha256": {f"{episode.id}_0.mcap": None},
+        }
+    )
+
+
+def stream_name(episode: LiveEpisode, channel_id: int) -> str:
+    """Return the profile name of a channel; our own events have one too."""
+    return EVENTS_STREAM if channel_id == EVENTS_CHANNEL_ID else episode.channels[channel_id].stream.name
+
+
+def total_lost(accounts: Iterable[StreamAccount]) -> int | None:
+    """Sum up what was lost before us; None when it is unknown for one stream."""
+    lost = [account.lost for account in accounts]
+    return None if None in lost else sum(count for count in lost if count is not None)
+
+
+def _stream(channel: Channel) -> StreamRecord:
+    stream = channel.stream
+    return StreamRecord(
+        name=stream.name,
+        topic=stream.topic,
+        type=channel.message_type.name,
+        kind=stream.kind,
+        expected_hz=stream.rate_hz,
+        required=stream.required,
+        serial=stream.serial,
+        unit=stream.unit,
+        type_hash=channel.message_type.type_hash,
+        reliability=channel.request.reliability,
+        durability=channel.request.durability,
+        publishers=channel.publishers,
+    )

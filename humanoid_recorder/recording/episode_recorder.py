@@ -1,0 +1,360 @@
+"""The recorder without ROS: episodes from start to seal, and the commands an operator gives."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import RLock
+
+from humanoid_recorder.core.cdr import encode_string_message
+from humanoid_recorder.core.errors import BagWriteError, CommandRefused, HumanoidRecorderError
+from humanoid_recorder.core.labels import End, Labels, Outcome
+from humanoid_recorder.core.preroll import PreRoll
+from humanoid_recorder.core.queue import QueueLevel, SampleQueue
+from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, events_topic
+from humanoid_recorder.recording.episode_record import start_record, stop_record
+from humanoid_recorder.recording.intake import Intake
+from humanoid_recorder.recording.live_episode import Finding, LiveEpisode, Stop
+from humanoid_recorder.recording.sealed_episodes import SealedEpisode, SealedEpisodes
+from humanoid_recorder.recording.writer import WriterThread
+from humanoid_recorder.storage.bag_writer import BagWriter
+from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord
+from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
+
+LABEL_LATER_S = 30.0
+"""How long after a stop success, failure and discard still act on the episode that was stopped."""
+PURGE_AFTER_NS = 24 * 3600 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderOptions:
+    """Sizes and names an ``EpisodeRecorder`` works with."""
+
+    robot: str
+    events_topic: str
+    ros_distro: str
+    queue_max_bytes: int = 256 * 1024 * 1024
+    pre_roll_ns: int = 0
+    pre_roll_max_bytes: int = 256 * 1024 * 1024
+
+
+class EpisodeRecorder:
+    """Records episodes into the bags of one session.
+
+    Every command answers at once: sealing is the writer thread's work. Commands may come from any thread.
+
+    Args:
+        folder: The session's folder; released by ``close``.
+        options: Sizes and names.
+        provenance: Asked at every start.
+        flush: Makes the ingest deliver what has been received so far, so that a stop loses nothing.
+        on_change: Called after every change of state, in whichever thread made it; it must not block.
+    """
+
+    def __init__(
+        self,
+        folder: SessionFolder,
+        options: RecorderOptions,
+        *,
+        provenance: Callable[[], ProvenanceRecord],
+        flush: Callable[[], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.folder = folder
+        self.labels = Labels()
+        self.fault = ""
+        """Why the last episode could not be recorded; cleared by the next start."""
+        self._options = options
+        self._provenance = provenance
+        self._flush = flush
+        self._on_change = on_change
+        self._lock = RLock()
+        self._queue = SampleQueue(max_bytes=options.queue_max_bytes, on_drop=self._count_drop)
+        preroll = PreRoll(span_ns=options.pre_roll_ns, max_bytes=options.pre_roll_max_bytes)
+        self.intake = Intake(self._queue, preroll, on_failure=self._ingest_failed)
+        self.sealed = SealedEpisodes(folder, on_change=on_change)
+        self._live: LiveEpisode | None = None
+        self._sealing: tuple[LiveEpisode, ...] = ()
+        self._begun: dict[str, EpisodeFile] = {}
+        self._last_stop_monotonic_s = -LABEL_LATER_S
+        self._writer = WriterThread(self._queue, on_fault=self._write_failed)
+        self._writer.start()
+
+    # What is going on ------------------------------------------------------------------------------------------------
+
+    def live(self) -> LiveEpisode | None:
+        """Return the episode that is being recorded."""
+        return self._live
+
+    def is_sealing(self) -> bool:
+        """Whether a stopped episode is still on its way to the disk."""
+        return bool(self._sealing)
+
+    def queue_level(self) -> QueueLevel:
+        """Return how full the queue is."""
+        return self._queue.level()
+
+    # Commands --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> LiveEpisode:
+        """Begin an episode with the labels as they stand.
+
+        Raises:
+            CommandRefused: One is being recorded.
+            BagWriteError, SessionError: The disk refused.
+        """
+        with self._lock:
+            if self._live is not None:
+                raise CommandRefused(
+                    f"Episode {self._live.id} is being recorded.", remedy="Stop it before starting the next."
+                )
+            self.labels = self.labels.for_new_episode()
+            episode = self._new_episode()
+            self._live, self.fault = episode, ""
+            self.intake.begin(episode, first_marker=lambda: self._writer.open_episode(episode))
+            begun = start_record(episode, session=self.folder.path.name, provenance=self._provenance())
+            self._begun[episode.id] = begun
+            try:
+                begun.write(episode.bag.unfinished_directory)
+            except HumanoidRecorderError as error:
+                self.stop(end=End.FAULT, detail=str(error))
+                raise
+        self._on_change()
+        return episode
+
+    def stop(self, *, end: End = End.STOPPED, outcome: Outcome = Outcome.UNLABELLED, detail: str = "") -> LiveEpisode:
+        """End the episode; it is sealed in the background.
+
+        Raises:
+            CommandRefused: None is being recorded.
+        """
+        with self._lock:
+            episode = self._require_live()
+            if end is not End.FAULT:
+                self._flush()
+            else:
+                self.fault = detail
+            episode.stop = Stop(end=end, at_ns=self.intake.clock.now_ns(), detail=detail)
+            episode.outcome = outcome
+            episode.labels = replace(episode.labels, reason=self.labels.reason)
+            self._live = None
+            self._last_stop_monotonic_s = time.monotonic()
+            self._sealing = (*self._sealing, episode)
+            self.intake.end(last_marker=lambda: self._seal(episode))
+        self._on_change()
+        return episode
+
+    def end_if_longer_than(self, limit_s: float) -> None:
+        """End an episode that has run for longer than ``limit_s`` as timed out; 0 = no limit."""
+        with self._lock:
+            live = self._live
+            if live is None or not limit_s:
+                return
+            if self.intake.clock.now_ns() - live.start_ns > limit_s * 1e9:
+                self.stop(end=End.TIMED_OUT, detail=f"longer than max_episode_s = {limit_s:g} s")
+
+    def judge(self, outcome: Outcome) -> str:
+        """Label the running episode and stop it, or label the one stopped last, within ``LABEL_LATER_S``.
+
+        Returns:
+            The episode's id.
+
+        Raises:
+            CommandRefused: There is no such episode.
+        """
+        with self._lock:
+            if self._live is not None:
+                return self.stop(outcome=outcome).id
+            episode_id = self._require_recent()
+            sealing = self._still_sealing(episode_id)
+            if sealing is not None:
+                sealing.outcome = outcome
+                sealing.labels = replace(sealing.labels, reason=self.labels.reason)
+                return episode_id
+            self.sealed.relabel(episode_id, outcome=outcome, reason=self.labels.reason)
+            return episode_id
+
+    def discard(self) -> str:
+        """Stop the running episode and discard it, or the one stopped last, within ``LABEL_LATER_S``.
+
+        Returns:
+            The episode's id.
+
+        Raises:
+            CommandRefused: There is no such episode, or it is discarded already.
+        """
+        with self._lock:
+            if self._live is not None:
+                self._live.is_discarded = True
+                return self.stop().id
+            episode_id = self._require_recent()
+            sealing = self._still_sealing(episode_id)
+            if sealing is not None:
+                sealing.is_discarded = True
+                return episode_id
+            self.sealed.discard(episode_id)
+            return episode_id
+
+    def undo_discard(self) -> str:
+        """Bring back the episode that was discarded last and return its id.
+
+        Raises:
+            CommandRefused: None is discarded.
+        """
+        with self._lock:
+            sealing = next((e for e in reversed(self._sealing) if e.is_discarded), None)
+            if sealing is not None:
+                sealing.is_discarded = False
+                return sealing.id
+            return self.sealed.undo_discard().file.id
+
+    def mark(self, text: str) -> str:
+        """Add an event to the running episode and return the JSON that was recorded.
+
+        Raises:
+            CommandRefused: None is being recorded.
+        """
+        episode = self._require_live()
+        event = json.dumps(
+            {"time_ns": self.intake.clock.now_ns(), "event": "mark", "text": text, "episode": episode.id}
+        )
+        self.intake.inject(EVENTS_CHANNEL_ID, encode_string_message(event))
+        return event
+
+    def close(self, *, reason: str, timeout_s: float = 3.0) -> bool:
+        """Seal what is open and end every thread.
+
+        Args:
+            reason: Why, for the episode that is cut short.
+            timeout_s: How long to wait for the writer.
+
+        Returns:
+            Whether everything was sealed in time.
+        """
+        with self._lock:
+            if self._live is not None:
+                self.stop(end=End.CANCELLED, detail=reason)
+        self._queue.close()
+        in_time = self._writer.join(timeout_s)
+        self.sealed.close()
+        if in_time:
+            self.folder.release()
+        return in_time
+
+    # Inside ----------------------------------------------------------------------------------------------------------
+
+    def _new_episode(self) -> LiveEpisode:
+        now_ns = time.time_ns()
+        episode_id = new_episode_id(now_ns, self._options.robot)
+        bag = BagWriter(self.folder.episode_directory(episode_id), ros_distro=self._options.ros_distro)
+        try:
+            bag.add_topic(events_topic(self._options.events_topic))
+            bag.add_metadata("foxglove", {"deviceName": self._options.robot})
+        except BagWriteError:
+            bag.abandon()
+            raise
+        return LiveEpisode(id=episode_id, start_ns=now_ns, first_ns=now_ns, labels=self.labels, bag=bag)
+
+    def _require_live(self) -> LiveEpisode:
+        if self._live is None:
+            raise CommandRefused("No episode is being recorded.", remedy="Start one first.")
+        return self._live
+
+    def _require_recent(self) -> str:
+        """Return the id of the episode that was stopped last, if that is not too long ago."""
+        if time.monotonic() - self._last_stop_monotonic_s > LABEL_LATER_S:
+            raise CommandRefused(
+                "No episode is being recorded, and none was stopped in the last 30 s.",
+                remedy="Older episodes are relabelled in their episode.json.",
+            )
+        if self._sealing:
+            return self._sealing[-1].id
+        last = self.sealed.last()
+        if last is None:
+            raise CommandRefused("No episode has been recorded in this session.")
+        return last.file.id
+
+    def _still_sealing(self, episode_id: str) -> LiveEpisode | None:
+        return next((episode for episode in self._sealing if episode.id == episode_id), None)
+
+    def _count_drop(self, sample: Sample) -> None:
+        """Charge a dropped sample to its episode: the newest that had begun when it was received."""
+        live = self._live
+        for episode in reversed((*self._sealing, live) if live is not None else self._sealing):
+            if sample.log_ns >= episode.first_ns:
+                episode.ledgers[sample.channel_id].count_dropped(1)
+                return
+
+    def _ingest_failed(self, error: Exception) -> None:
+        # Behind everything already queued, and in the writer's thread: the ingest's may not wait for our lock, since
+        # a stop that holds it may be waiting for the ingest.
+        self._queue.put_marker(lambda: self._fail(f"nothing is received any more: {error!r}"))
+
+    def _fail(self, reason: str) -> None:
+        with self._lock:
+            self.fault = reason
+            if self._live is not None:
+                self.stop(end=End.FAULT, detail=reason)
+        self._on_change()
+
+    def _write_failed(self, episode: LiveEpisode, error: Exception) -> None:
+        """End an episode whose bag cannot be written any more; in the writer's thread."""
+        with self._lock:
+            self.fault = str(error)
+            episode.findings.append(Finding(self.intake.clock.now_ns(), "write_failed", str(error)))
+            if self._live is episode:
+                self.stop(end=End.FAULT, detail=str(error))
+            elif episode.stop is not None:
+                episode.stop = replace(episode.stop, end=End.FAULT, detail=str(error))
+        self._on_change()
+
+    def _seal(self, episode: LiveEpisode) -> None:
+        """Finish a bag and its record: the marker behind an episode's last message."""
+        directory, is_whole = episode.bag.directory, True
+        try:
+            episode.bag.flush()
+            file = self._record(episode)
+            episode.bag.add_metadata("humanoid_recorder", {"episode": file.model_dump_json()})
+            file.write(episode.bag.unfinished_directory)
+            episode.bag.seal(custom_data={"episode": episode.id, "session": file.session, "task": file.labels.task})
+        except HumanoidRecorderError as error:
+            directory, is_whole = episode.bag.unfinished_directory, False
+            file = self._leave_unfinished(episode, error)
+        self._writer.close_episode()
+        with self._lock:
+            self._sealing = tuple(other for other in self._sealing if other is not episode)
+            del self._begun[episode.id]
+            self.sealed.add(SealedEpisode(directory, file, is_whole=is_whole))
+            self._apply_late_commands(episode, file, is_whole=is_whole)
+
+    def _record(self, episode: LiveEpisode) -> EpisodeFile:
+        with self._lock:
+            high_water_bytes = self._queue.level().high_water_bytes
+            return stop_record(self._begun[episode.id], episode, queue_high_water_bytes=high_water_bytes)
+
+    def _leave_unfinished(self, episode: LiveEpisode, error: HumanoidRecorderError) -> EpisodeFile:
+        """Account for an episode that cannot be sealed; what is on disk stays there, whole chunks and all."""
+        episode.bag.abandon()
+        for channel_id, account in episode.accounts().items():
+            missing = account.received + account.latched - account.written - account.dropped
+            episode.ledgers[channel_id].count_dropped(missing)
+        with self._lock:
+            if episode.stop is not None and episode.stop.end is not End.FAULT:
+                episode.stop = replace(episode.stop, end=End.FAULT, detail=str(error))
+            self.fault = self.fault or str(error)
+        file = self._record(episode)
+        try:
+            file.write(episode.bag.unfinished_directory)
+        except HumanoidRecorderError as again:
+            self.fault = f"{self.fault} Nor can its record be written: {again}"
+        return file
+
+    def _apply_late_commands(self, episode: LiveEpisode, file: EpisodeFile, *, is_whole: bool) -> None:
+        """Carry out what the operator said while the episode was being sealed."""
+        if not is_whole:
+            return
+        if (episode.outcome, episode.labels.reason) != (file.outcome, file.labels.reason):
+            self.sealed.relabel(episode.id, outcome=episode.outcome, reason=episode.labels.reason)
+        if episode.is_discarded:
+            self.sealed.discard(episode.id)

@@ -1,0 +1,75 @@
+"""An episode while it is being recorded: its identity, its labels, and the account of its messages."""
+
+from dataclasses import dataclass, field
+
+from humanoid_recorder.core.labels import End, Labels, Outcome
+from humanoid_recorder.core.ledger import StreamAccount, StreamLedger
+from humanoid_recorder.recording.channels import Channel
+from humanoid_recorder.storage.bag_writer import BagWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why and when an episode ended. Whoever stops it first makes this."""
+
+    end: End
+    at_ns: int
+    """Log time, ns since the epoch."""
+    detail: str = ""
+    """In words: the signal, the error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something noticed while recording that a reader of the bag should know."""
+
+    at_ns: int
+    """Log time, ns since the epoch."""
+    check: str
+    """Short name: clock_step, publisher_changed, write_failed."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatchedReplay:
+    """A message from before the start that was replayed into the episode."""
+
+    topic: str
+    first_received_ns: int
+    """When it really arrived, ns since the epoch."""
+
+
+@dataclass(slots=True)
+class LiveEpisode:
+    """One episode from start to seal.
+
+    The intake fills the ledgers under its lock; the writer thread owns the bag. ``stop`` is set once.
+    """
+
+    id: str
+    start_ns: int
+    """Log time of the start, ns since the epoch."""
+    labels: Labels
+    bag: BagWriter
+    outcome: Outcome = Outcome.UNLABELLED
+    stop: Stop | None = None
+    is_discarded: bool = False
+    first_ns: int = 0
+    """Log time of the earliest message: before the start where a pre-roll is kept."""
+    channels: dict[int, Channel] = field(default_factory=dict)
+    ledgers: dict[int, StreamLedger] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    latched: list[LatchedReplay] = field(default_factory=list)
+
+    def join(self, channel: Channel) -> StreamLedger:
+        """Give a channel its place in the episode; again for one that is there changes only what is known of it."""
+        self.channels[channel.id] = channel
+        return self.ledgers.setdefault(channel.id, StreamLedger())
+
+    def account(self, channel_id: int) -> StreamAccount:
+        """Return the account of one channel."""
+        return self.ledgers[channel_id].snapshot(written=self.bag.message_counts.get(channel_id, 0))
+
+    def accounts(self) -> dict[int, StreamAccount]:
+        """Return the account of every channel, by channel id."""
+        return {channel_id: self.account(channel_id) for channel_id in list(self.ledgers)}

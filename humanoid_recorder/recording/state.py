@@ -1,0 +1,139 @@
+"""What the recorder says of itself: the JSON of ``~/state``.
+
+One model for both ends, so that the terminal reads what the node writes. Times in ns since the epoch, sizes in bytes.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.storage.episode_file import LabelsRecord
+
+
+class Phase(StrEnum):
+    """What the recorder is doing."""
+
+    INACTIVE = "inactive"
+    """Not subscribed to anything."""
+    WAITING = "waiting"
+    """Subscribed, but a required stream is silent or missing; a start is refused."""
+    ARMED = "armed"
+    """Every required stream arrives; a start records at once."""
+    RECORDING = "recording"
+    SEALING = "sealing"
+    """Armed again, while the last episode is still on its way to the disk."""
+
+
+class _State(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class StreamState(_State):
+    """One stream, live."""
+
+    name: str
+    topic: str
+    type: str
+    kind: str
+    required: bool
+    expected_hz: float | None
+    rate_hz: float | None
+    """Measured over the last two seconds; None before there is anything to measure."""
+    age_ms: float | None
+    """Since the last message; None if there never was one."""
+    longest_gap_ms: float | None
+    """In the running episode."""
+    received: int
+    """In the running episode; while none is recorded, since the subscription."""
+    dropped: int
+    lost: int | None
+    lost_reason: str
+    bytes: int
+
+
+class ProblemState(_State):
+    """Something that keeps a stream from being recorded as wanted."""
+
+    stream: str
+    problem: str
+    remedy: str
+
+
+class EpisodeState(_State):
+    """The episode that is being recorded."""
+
+    id: str
+    started_ns: int
+    elapsed_s: float
+    messages: int
+    bytes: int
+    """Of the file so far."""
+    labels: LabelsRecord
+
+
+class SealedState(_State):
+    """An episode that has been sealed."""
+
+    id: str
+    path: str
+    end: End
+    outcome: Outcome
+    is_discarded: bool
+    is_whole: bool
+    """False when it could not be sealed; ``path`` then ends in ``.unfinished``."""
+    duration_s: float
+    messages: int
+    lost: int | None
+    dropped: int
+    bytes: int
+    detail: str
+    labels: LabelsRecord
+
+
+class QueueState(_State):
+    """The queue between receiving and writing."""
+
+    bytes: int
+    max_bytes: int
+    high_water_bytes: int
+
+
+class DiskState(_State):
+    """The disk the session is on."""
+
+    free_bytes: int
+    bytes_per_s: float
+    """What the streams bring in."""
+    minutes_left: float | None
+    """At that rate; None while nothing comes in."""
+
+
+class RecorderState(_State):
+    """Everything, at most twice a second and after every change."""
+
+    schema_version: Literal[1] = 1
+    node: str
+    instance: str
+    """Random; two recorders under one name differ in it."""
+    time_ns: int
+    phase: Phase
+    robot: str
+    session: str
+    """Path of the session's folder; empty while inactive."""
+    episode: EpisodeState | None = None
+    recent: tuple[SealedState, ...] = ()
+    """The episodes sealed last, newest last."""
+    kept: int = 0
+    """Sealed episodes of this session that are not discarded."""
+    discarded: int = 0
+    silent: tuple[str, ...] = ()
+    """Required streams of which nothing has arrived."""
+    problems: tuple[ProblemState, ...] = ()
+    streams: tuple[StreamState, ...] = ()
+    labels: LabelsRecord = LabelsRecord()
+    queue: QueueState | None = None
+    disk: DiskState | None = None
+    fault: str = ""
+    """Why the last episode could not be recorded."""

@@ -1,0 +1,182 @@
+"""Reads the recorder's parts and builds its state."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.core.rates import RateMeter
+from humanoid_recorder.core.streams import Stream
+from humanoid_recorder.recording.channels import Channel
+from humanoid_recorder.recording.episode_recorder import EpisodeRecorder
+from humanoid_recorder.recording.intake import Activity
+from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.sealed_episodes import SealedEpisode
+from humanoid_recorder.recording.state import (
+    DiskState,
+    EpisodeState,
+    Phase,
+    ProblemState,
+    QueueState,
+    RecorderState,
+    SealedState,
+    StreamState,
+)
+from humanoid_recorder.recording.stream_plan import StreamPlan
+from humanoid_recorder.storage.episode_file import LabelsRecord
+
+RECENT_EPISODES = 8
+
+_INSTANCE = secrets.token_hex(4)
+
+
+def silent_streams(plan: StreamPlan, activity: Mapping[int, Activity]) -> list[str]:
+    """Return the required streams that are not subscribed or of which nothing has arrived."""
+    missing = [stream for stream in plan.unsubscribed() if stream.required]
+    unheard = [channel.stream for channel in plan.channels() if not activity[channel.id].received]
+    return [stream.name for stream in (*missing, *unheard) if stream.required]
+
+
+def inactive_state(*, node: str, robot: str) -> RecorderState:
+    """Describe a recorder that is not subscribed to anything."""
+    return RecorderState(
+        node=node, instance=_INSTANCE, time_ns=time.time_ns(), phase=Phase.INACTIVE, robot=robot, session=""
+    )
+
+
+class StateBuilder:
+    """Builds states; keeps what it needs to tell rates.
+
+    Args:
+        node: The recorder's fully qualified node name.
+        robot: The robot's name.
+    """
+
+    def __init__(self, *, node: str, robot: str) -> None:
+        self._node = node
+        self._robot = robot
+        self._rates: dict[int, RateMeter] = {}
+        self._bytes_rate = RateMeter()
+
+    def active(self, recorder: EpisodeRecorder, plan: StreamPlan) -> RecorderState:
+        """Describe a recorder that is armed, waiting or recording."""
+        activity = recorder.intake.activity()
+        live = recorder.live()
+        accounts = live.accounts() if live is not None else {}
+        silent = silent_streams(plan, activity)
+        kept, discarded = recorder.sealed.counts()
+        level = recorder.queue_level()
+        return RecorderState(
+            node=self._node,
+            instance=_INSTANCE,
+            time_ns=time.time_ns(),
+            phase=_phase(recorder, has_streams=any(a.received for a in activity.values()), silent=silent),
+            robot=self._robot,
+            session=str(recorder.folder.path),
+            episode=None if live is None else _episode(live, accounts, recorder),
+            recent=tuple(_sealed(episode) for episode in recorder.sealed.recent(RECENT_EPISODES)),
+            kept=kept,
+            discarded=discarded,
+            silent=tuple(silent),
+            problems=tuple(ProblemState(stream=p.stream, problem=p.problem, remedy=p.remedy) for p in plan.problems()),
+            streams=self._streams(plan, activity, accounts),
+            labels=LabelsRecord(**asdict(recorder.labels)),
+            queue=QueueState(bytes=level.bytes, max_bytes=level.max_bytes, high_water_bytes=level.high_water_bytes),
+            disk=self._disk(recorder, activity),
+            fault=recorder.fault,
+        )
+
+    def _streams(
+        self, plan: StreamPlan, activity: Mapping[int, Activity], accounts: Mapping[int, StreamAccount]
+    ) -> tuple[StreamState, ...]:
+        subscribed = [
+            self._stream(channel, activity[channel.id], accounts.get(channel.id)) for channel in plan.channels()
+        ]
+        return (*subscribed, *(_unsubscribed(stream) for stream in plan.unsubscribed()))
+
+    def _stream(self, channel: Channel, activity: Activity, account: StreamAccount | None) -> StreamState:
+        now_ns = time.monotonic_ns()
+        rate_hz = self._rates.setdefault(channel.id, RateMeter()).read(count=activity.received, now_ns=now_ns)
+        last_ns = activity.last_log_ns
+        return StreamState(
+            name=channel.stream.name,
+            topic=channel.stream.topic,
+            type=channel.message_type.name,
+            kind=channel.stream.kind,
+            required=channel.stream.required,
+            expected_hz=channel.stream.rate_hz,
+            rate_hz=rate_hz,
+            age_ms=None if last_ns is None else max(0.0, (time.time_ns() - last_ns) / 1e6),
+            longest_gap_ms=None if account is None else account.longest_gap_ns / 1e6,
+            received=account.received if account else activity.received,
+            dropped=account.dropped if account else 0,
+            lost=account.lost if account else None,
+            lost_reason=account.lost_reason if account else "",
+            bytes=account.bytes if account else activity.bytes,
+        )
+
+    def _disk(self, recorder: EpisodeRecorder, activity: Mapping[int, Activity]) -> DiskState:
+        total = sum(line.bytes for line in activity.values())
+        bytes_per_s = self._bytes_rate.read(count=total, now_ns=time.monotonic_ns()) or 0.0
+        free = recorder.folder.free_bytes()
+        minutes_left = free / bytes_per_s / 60 if bytes_per_s > 0 else None
+        return DiskState(free_bytes=free, bytes_per_s=bytes_per_s, minutes_left=minutes_left)
+
+
+def _phase(recorder: EpisodeRecorder, *, has_streams: bool, silent: list[str]) -> Phase:
+    if recorder.live() is not None:
+        return Phase.RECORDING
+    if recorder.is_sealing():
+        return Phase.SEALING
+    return Phase.WAITING if silent or not has_streams else Phase.ARMED
+
+
+def _unsubscribed(stream: Stream) -> StreamState:
+    return StreamState(
+        name=stream.name,
+        topic=stream.topic,
+        type=stream.type,
+        kind=stream.kind,
+        required=stream.required,
+        expected_hz=stream.rate_hz,
+        rate_hz=None,
+        age_ms=None,
+        longest_gap_ms=None,
+        received=0,
+        dropped=0,
+        lost=None,
+        lost_reason="",
+        bytes=0,
+    )
+
+
+def _episode(live: LiveEpisode, accounts: Mapping[int, StreamAccount], recorder: EpisodeRecorder) -> EpisodeState:
+    return EpisodeState(
+        id=live.id,
+        started_ns=live.start_ns,
+        elapsed_s=(recorder.intake.clock.now_ns() - live.start_ns) / 1e9,
+        messages=sum(account.received + account.latched for account in accounts.values()),
+        bytes=live.bag.bytes_written,
+        labels=LabelsRecord(**asdict(live.labels)),
+    )
+
+
+def _sealed(episode: SealedEpisode) -> SealedState:
+    file, stop = episode.file, episode.file.stop
+    assert stop is not None  # noqa: S101 - only stopped episodes are handed over
+    return SealedState(
+        id=file.id,
+        path=str(episode.directory),
+        end=stop.end,
+        outcome=file.outcome,
+        is_discarded=episode.is_discarded,
+        is_whole=episode.is_whole,
+        duration_s=stop.duration_s,
+        messages=stop.messages,
+        lost=stop.lost,
+        dropped=stop.dropped,
+        bytes=stop.bytes,
+        detail=stop.detail,
+        labels=file.labels,
+    )

@@ -1,0 +1,78 @@
+"""The writer thread: empties the queue into bags, one episode after the other."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from humanoid_recorder.core.queue import SampleQueue
+from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.recording.live_episode import LiveEpisode
+
+_ENOUGH_BYTES = 512 * 1024
+_LONGEST_WAIT_S = 0.02
+"""How long a message waits for company before the writer takes it."""
+
+
+class WriterThread:
+    """Takes from the queue and writes; the only thread that touches an open bag.
+
+    Args:
+        queue: Samples and markers, in order.
+        on_fault: Called, in this thread, when a bag can no longer be written; at most once an episode.
+    """
+
+    def __init__(self, queue: SampleQueue, *, on_fault: Callable[[LiveEpisode, Exception], None]) -> None:
+        self._queue = queue
+        self._on_fault = on_fault
+        self._episode: LiveEpisode | None = None
+        self._is_broken = False
+        self._thread = threading.Thread(target=self._run, name="writer")
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until the queue is closed and empty; False if that took longer than ``timeout_s``."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def open_episode(self, episode: LiveEpisode) -> None:
+        """Write what follows into this episode's bag. A queue marker: runs in this thread."""
+        self._episode = episode
+        self._is_broken = False
+
+    def close_episode(self) -> None:
+        """Write nothing until the next episode is opened. A queue marker: runs in this thread."""
+        self._episode = None
+
+    def _run(self) -> None:
+        while (items := self._queue.take(enough_bytes=_ENOUGH_BYTES, max_wait_s=_LONGEST_WAIT_S)) is not None:
+            run: list[Sample] = []
+            for item in items:
+                if isinstance(item, Sample):
+                    run.append(item)
+                    continue
+                self._write(run)
+                run = []
+                self._guarded(item)
+            self._write(run)
+
+    def _write(self, samples: list[Sample]) -> None:
+        episode = self._episode
+        if episode is None or self._is_broken:
+            return  # what a broken bag did not take is counted as dropped when the episode is closed
+        self._guarded(lambda: episode.bag.write(samples))
+        self._guarded(lambda: episode.bag.close_chunk_if_due(time.monotonic_ns()))
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Do something that may find the disk full or broken; the writer itself goes on whatever happens."""
+        episode = self._episode
+        try:
+            action()
+        except Exception as error:
+            if episode is None:
+                raise
+            if not self._is_broken:
+                self._is_broken = True
+                self._on_fault(episode, error)

@@ -1,0 +1,176 @@
+"""``episode.json``: what is known of one episode beside its messages.
+
+Written at the start, so that an episode that was never finished still says what it was, and replaced atomically when
+it is sealed, relabelled or hashed. The MCAP file is never touched after sealing: the outcome lives only here.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from humanoid_recorder.core.errors import BagReadError, SessionError
+from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.storage.durable import write_atomically
+
+EPISODE_FILE = "episode.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class LabelsRecord(_Record):
+    """What the operator said."""
+
+    task: str = ""
+    prompt: str = ""
+    operator: str = ""
+    scene: str = ""
+    reason: str = ""
+
+
+class StreamRecord(_Record):
+    """One recorded stream as it was subscribed."""
+
+    name: str
+    topic: str
+    type: str
+    kind: str
+    expected_hz: float | None
+    required: bool
+    serial: str
+    unit: str
+    type_hash: str
+    reliability: str
+    durability: str
+    publishers: tuple[str, ...]
+    """Fully qualified node names, one per publisher."""
+
+
+class LedgerRecord(_Record):
+    """What became of the messages of one stream; the fields of ``core.ledger.StreamAccount``."""
+
+    received: int
+    latched: int
+    written: int
+    dropped: int
+    lost: int | None
+    lost_reason: str
+    unstamped: int
+    bytes: int
+    publishers: int
+    first_ns: int | None
+    last_ns: int | None
+    longest_gap_ns: int
+    longest_gap_at_ns: int | None
+
+
+class LatchedRecord(_Record):
+    """A message from before the start, replayed into the episode with the start as its log time."""
+
+    topic: str
+    first_received_ns: int
+
+
+class FindingRecord(_Record):
+    """Something noticed while recording."""
+
+    at_ns: int
+    check: str
+    message: str
+
+
+class ProvenanceRecord(_Record):
+    """Where the data came from and what recorded them."""
+
+    robot: str
+    robot_serial: str
+    profile_path: str
+    profile_sha256: str
+    profile_text: str
+    urdf_sha256: str
+    host: str
+    software: dict[str, str]
+    """Versions by name: humanoid_recorder, python, ros_distro, rmw, mcap."""
+    clock_synchronised: bool | None
+    """What the kernel says of the system clock at the start; None where it cannot be asked."""
+
+
+class StartRecord(_Record):
+    """Known when the episode starts."""
+
+    time_ns: int
+    """Log time of the start, ns since the epoch."""
+    labels: LabelsRecord
+    streams: tuple[StreamRecord, ...]
+    provenance: ProvenanceRecord
+
+
+class StopRecord(_Record):
+    """Known when it is sealed."""
+
+    time_ns: int
+    end: End
+    detail: str
+    duration_s: float
+    """From start to stop, the pre-roll not counted."""
+    messages: int
+    bytes: int
+    """Size of the MCAP file."""
+    lost: int | None
+    """Sum over the streams; None when it is unknown for one of them."""
+    dropped: int
+    longest_sync_ms: float
+    queue_high_water_bytes: int
+
+
+class EpisodeFile(_Record):
+    """The whole file."""
+
+    format: Literal["humanoid_recorder/episode"] = "humanoid_recorder/episode"
+    version: Literal[1] = 1
+    id: str
+    session: str
+    start: StartRecord
+    stop: StopRecord | None = None
+    """None while it is being recorded, and for ever when it was not sealed."""
+    labels: LabelsRecord
+    """As they stand now; those at the start are in ``start``."""
+    outcome: Outcome = Outcome.UNLABELLED
+    ledger: dict[str, LedgerRecord] = {}
+    """By stream name."""
+    latched: tuple[LatchedRecord, ...] = ()
+    findings: tuple[FindingRecord, ...] = ()
+    streams_joined_later: tuple[StreamRecord, ...] = ()
+    sha256: dict[str, str | None] = {}
+    """By file name; None until a job of low priority has computed it."""
+
+    def write(self, directory: Path) -> None:
+        """Write or replace the file in an episode's directory.
+
+        Raises:
+            SessionError: The disk refused.
+        """
+        try:
+            write_atomically(directory / EPISODE_FILE, self.model_dump_json(indent=1) + "\n")
+        except OSError as error:
+            raise SessionError(
+                f"{directory / EPISODE_FILE} cannot be written: {error.strerror or error}.",
+                remedy="Free space on the disk or check that it is mounted writable.",
+            ) from error
+
+    @classmethod
+    def read(cls, directory: Path) -> "EpisodeFile":
+        """Read the file of an episode.
+
+        Raises:
+            BagReadError: There is none, or it is not one of ours.
+        """
+        path = directory / EPISODE_FILE
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise BagReadError(f"{directory} has no {EPISODE_FILE}.", remedy="It was not recorded by us.") from error
+        except (OSError, ValidationError) as error:
+            raise BagReadError(f"{path} cannot be read: {error}.") from error
