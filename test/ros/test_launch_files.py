@@ -1,0 +1,74 @@
+"""Launch files against the nodes they start.
+
+ROS's `launch` does not exist as a wheel; where it is missing, what a launch file says about its node is still checked.
+"""
+
+import importlib
+import runpy
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import DescribeParameters
+
+if TYPE_CHECKING:
+    from rclpy.client import Client
+
+    from test.ros.conftest import MakeNode, Poll, StartNode
+
+LAUNCH_FILES = Path(__file__).resolve().parents[2] / "launch"
+ROS_MODULES = (
+    "launch", "launch.actions", "launch.launch_description_sources", "launch.substitutions",
+    "launch_ros", "launch_ros.actions",
+)  # fmt: skip
+SAMPLES = {str: "text", float: "2", str.split: "/one /two"}
+TYPES = {
+    str: ParameterType.PARAMETER_STRING,
+    bool: ParameterType.PARAMETER_BOOL,
+    float: ParameterType.PARAMETER_DOUBLE,
+    list: ParameterType.PARAMETER_STRING_ARRAY,
+}
+
+
+def node_arguments(launch_file: str) -> dict[str, object]:
+    """The arguments of a launch file that become parameters, each with a value as it would be passed on."""
+    with mock.patch.dict(sys.modules, {name: mock.MagicMock() for name in ROS_MODULES}):
+        parameters = runpy.run_path(str(LAUNCH_FILES / launch_file))["PARAMETERS"]
+    return {name: read(SAMPLES.get(read, "true")) for name, (read, _) in parameters.items()}
+
+
+@pytest.mark.parametrize(
+    ("launch_file", "node_name", "settings"),
+    [("record.launch.py", "recorder", ["-p", "autostart:=false"]), ("demo.launch.py", "synthetic_robot", [])],
+)
+def test_every_argument_is_a_parameter_of_the_node_and_of_its_type(
+    launch_file: str, node_name: str, settings: list[str],
+    start_node: "StartNode", make_node: "MakeNode", poll: "Poll",
+) -> None:  # fmt: skip
+    arguments = node_arguments(launch_file)
+    start_node(f"humanoid_recorder.nodes.{node_name}", *settings)
+    asking = make_node("asking")
+    client: Client[Any, Any] = asking.create_client(DescribeParameters, f"/{node_name}/describe_parameters")
+    poll(client.service_is_ready)
+    answer = client.call_async(DescribeParameters.Request(names=list(arguments)))
+    poll(answer.done)
+    response: Any = answer.result()
+    declared = {item.name: item for item in response.descriptors}
+    assert set(declared) == set(arguments)
+    for name, value in arguments.items():
+        assert declared[name].dynamic_typing or declared[name].type == TYPES[type(value)], name
+
+
+@pytest.mark.parametrize("launch_file", ["record.launch.py", "demo.launch.py"])
+def test_every_argument_is_declared_with_a_description(launch_file: str) -> None:
+    pytest.importorskip("launch_ros", reason="ROS's launch is not installed")
+    source = importlib.import_module("launch.launch_description_sources").PythonLaunchDescriptionSource(
+        str(LAUNCH_FILES / launch_file)
+    )
+    context = importlib.import_module("launch").LaunchContext()
+    declared = source.get_launch_description(context).get_launch_arguments()
+    assert {argument.name for argument in declared} >= {*node_arguments(launch_file), "namespace", "profile", "out"}
+    assert all(argument.description for argument in declared)
