@@ -1,7 +1,7 @@
 """Every error this package raises on purpose.
 
 HumanoidRecorderError
- +-- SpecError              a YAML file the user wrote is wrong (file, line, key)
+ +-- SpecError              what the user wrote is wrong: a YAML file (file, line, key), an option, a parameter
  +-- CommandRefused         the recorder cannot do what was asked in its present state
  +-- SessionError           the output folder cannot be used (missing, locked, not writable)
  +-- BagError
@@ -15,6 +15,11 @@ A message says what is wrong and with which value; ``remedy`` says what to do ne
 and no traceback.
 """
 
+EXIT_BAD = 1
+"""The data or the run is bad."""
+EXIT_USAGE = 2
+"""What was asked for is wrong."""
+
 
 class HumanoidRecorderError(Exception):
     """Base of the tree above.
@@ -23,6 +28,9 @@ class HumanoidRecorderError(Exception):
         message: What is wrong, in one sentence, naming the value at fault.
         remedy: What to do next; empty when the message already says it.
     """
+
+    exit_code = EXIT_BAD
+    """Of a process that ends because of it."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -34,7 +42,9 @@ class HumanoidRecorderError(Exception):
 
 
 class SpecError(HumanoidRecorderError):
-    """A YAML file is wrong."""
+    """A YAML file, an option or a parameter is wrong."""
+
+    exit_code = EXIT_USAGE
 
 
 class CommandRefused(HumanoidRecorderError):  # noqa: N818 - an answer to the operator, not a fault of the program

@@ -17,7 +17,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
-from humanoid_recorder.core.errors import HumanoidRecorderError, RecorderUnavailableError
+from humanoid_recorder.core.errors import EXIT_BAD, HumanoidRecorderError, RecorderUnavailableError
 from humanoid_recorder.nodes.active_recorder import ActiveRecorder, robot_name
 from humanoid_recorder.nodes.recorder_diagnostics import diagnostics
 from humanoid_recorder.nodes.recorder_parameters import (
@@ -50,6 +50,7 @@ class Recorder(LifecycleNode, RunnableNode):
         self._lock = threading.RLock()
         self._active: ActiveRecorder | None = None
         self._settings: RecorderParameters | None = None
+        self._exit_code = EXIT_BAD
         self._parent_pid = os.getppid()
         self._discovery_turn = 0
         declare_parameters(self)
@@ -124,6 +125,7 @@ class Recorder(LifecycleNode, RunnableNode):
             action()
         except HumanoidRecorderError as error:
             self.get_logger().error(str(error))
+            self._exit_code = error.exit_code
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
@@ -131,7 +133,7 @@ class Recorder(LifecycleNode, RunnableNode):
         self.destroy_timer(self._autostart_timer)
         for transition in (self.trigger_configure, self.trigger_activate):
             if transition() is not TransitionCallbackReturn.SUCCESS:
-                self._stop.request("the recorder could not be started", exit_code=1)
+                self._stop.request("the recorder could not be started", exit_code=self._exit_code)
                 return
 
     # Timers and topics -----------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[st
         args: Command line, ROS arguments included; None for ``sys.argv``.
 
     Returns:
-        The exit code of the process: 0 after a signal, 1 when the node could not be built.
+        The exit code of the process: 0 after a signal, else what the error or the stop request says.
     """
     stop = StopRequest()
     with stop_on_signals(stop), ros_context(args):
@@ -111,7 +111,7 @@ def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[st
             node = make_node(stop)
         except HumanoidRecorderError as error:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is no node yet whose logger could say it
-            return 1
+            return error.exit_code
         try:
             with spinning(node):
                 stop.wait()

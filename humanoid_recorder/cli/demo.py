@@ -1,0 +1,5 @@
+"""``humanoid-recorder demo``."""
+
+
+def demo() -> None:
+    """demo (being written)."""

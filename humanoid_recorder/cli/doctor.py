@@ -1,0 +1,5 @@
+"""``humanoid-recorder doctor``."""
+
+
+def doctor() -> None:
+    """doctor (being written)."""

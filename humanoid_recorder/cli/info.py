@@ -1,0 +1,5 @@
+"""``humanoid-recorder info``."""
+
+
+def info() -> None:
+    """info (being written)."""

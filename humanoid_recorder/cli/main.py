@@ -1,0 +1,62 @@
+"""The command ``humanoid-recorder``: collects the verbs, and turns errors into messages and exit codes.
+
+A verb's module imports what needs ROS inside its function, so that ``info`` works where ROS is not installed.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from humanoid_recorder.cli.demo import demo
+from humanoid_recorder.cli.doctor import doctor
+from humanoid_recorder.cli.info import info
+from humanoid_recorder.cli.record import record
+from humanoid_recorder.core.errors import EXIT_BAD, HumanoidRecorderError
+
+app = typer.Typer(
+    name="humanoid-recorder",
+    help="Record what a humanoid does, and play trained policies back on it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in (demo, record, info, doctor):
+    app.command()(verb)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: Without the program's name; None for those of the process.
+
+    Returns:
+        The exit code: 0 good, 1 the data or the run is bad, 2 usage.
+    """
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except HumanoidRecorderError as error:
+        errors.print(f"[bold red]error:[/] {escape(error.message)}")
+        if error.remedy:
+            errors.print(f"[bold]what to do:[/] {escape(error.remedy)}")
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_BAD
+    return int(result or 0)
+
+
+def main() -> None:
+    """Run the process's command line and end the process."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

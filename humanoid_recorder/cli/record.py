@@ -1,0 +1,5 @@
+"""``humanoid-recorder record``."""
+
+
+def record() -> None:
+    """Record episodes (being written)."""
