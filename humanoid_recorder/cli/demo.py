@@ -2,4 +2,4 @@
 
 
 def demo() -> None:
-    """demo (being written)."""
+    """Demo (being written)."""

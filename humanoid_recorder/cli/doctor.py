@@ -2,4 +2,4 @@
 
 
 def doctor() -> None:
-    """doctor (being written)."""
+    """Doctor (being written)."""

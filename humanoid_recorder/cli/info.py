@@ -2,4 +2,4 @@
 
 
 def info() -> None:
-    """info (being written)."""
+    """Info (being written)."""

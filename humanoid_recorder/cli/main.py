@@ -1,12 +1,11 @@
 """The command ``humanoid-recorder``: collects the verbs, and turns errors into messages and exit codes.
 
-A verb's module imports what needs ROS inside its function, so that ``info`` works where ROS is not installed.
+A verb raises HumanoidRecorderError, or ends with ``typer.Exit(code)``. Its module imports what needs ROS inside its function, so that ``info`` works where ROS is not installed.
 """
 
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +14,7 @@ from humanoid_recorder.cli.demo import demo
 from humanoid_recorder.cli.doctor import doctor
 from humanoid_recorder.cli.info import info
 from humanoid_recorder.cli.record import record
-from humanoid_recorder.core.errors import EXIT_BAD, HumanoidRecorderError
+from humanoid_recorder.core.errors import HumanoidRecorderError
 
 app = typer.Typer(
     name="humanoid-recorder",
@@ -37,20 +36,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 good, 1 the data or the run is bad, 2 usage.
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
-        result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        app(args=None if arguments is None else list(arguments))
     except HumanoidRecorderError as error:
+        errors = Console(stderr=True, soft_wrap=True, highlight=False)
         errors.print(f"[bold red]error:[/] {escape(error.message)}")
         if error.remedy:
             errors.print(f"[bold]what to do:[/] {escape(error.remedy)}")
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return EXIT_BAD
-    return int(result or 0)
+    except SystemExit as end:  # usage errors, and verbs that end with typer.Exit(code)
+        return end.code if isinstance(end.code, int) else 0
+    return 0
 
 
 def main() -> None:
