@@ -1,6 +1,7 @@
 """The command ``humanoid-recorder``: collects the verbs, and turns errors into messages and exit codes.
 
-A verb raises HumanoidRecorderError, or ends with ``typer.Exit(code)``. Its module imports what needs ROS inside its function, so that ``info`` works where ROS is not installed.
+A verb raises HumanoidRecorderError, or ends with ``typer.Exit(code)``. Its module imports what needs ROS inside its
+function, so that ``info`` works where ROS is not installed.
 """
 
 import sys
