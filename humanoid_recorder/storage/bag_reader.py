@@ -219,6 +219,7 @@ def _offered_qos(source: McapSource, channel: Channel) -> tuple[QosOffer, ...]:
 
 def _times_from_indexes(sources: Sequence[McapSource]) -> defaultdict[_TopicKey, LogTimes] | None:
     """Return the log times of all topics, or None when the indexes do not cover every message."""
+    declared = [source.message_count for source in sources]
     chunks = sorted(
         ((source, chunk) for source in sources for chunk in source.chunk_indexes),
         key=lambda pair: pair[1].message_start_time,
@@ -234,7 +235,7 @@ def _times_from_indexes(sources: Sequence[McapSource]) -> defaultdict[_TopicKey,
         for each in times.values():
             each.settle(following_ns)
     counted = sum(each.count for each in times.values())
-    return times if counted == sum(source.message_count or 0 for source in sources) else None
+    return times if None not in declared and counted == sum(filter(None, declared)) else None
 
 
 def _times_from_messages(messages: Iterable[BagMessage]) -> defaultdict[_TopicKey, LogTimes]:

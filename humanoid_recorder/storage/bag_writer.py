@@ -83,7 +83,7 @@ class BagWriter:
     """Writes one bag; used by one thread.
 
     The bag grows in ``<directory>.unfinished/`` and is renamed to ``<directory>`` by ``seal``. After the first failed
-    write every later call raises the same error, except ``abandon``.
+    write every later one raises the same error again; ``abandon`` always works.
 
     Args:
         directory: The bag to make; its parent exists, itself does not.
@@ -182,6 +182,10 @@ class BagWriter:
     def close_chunk_if_due(self, now_monotonic_ns: int) -> None:
         """Write and sync the open chunk if it is older than the options say; call a few times per second."""
         self._file.close_chunk_if_due(now_monotonic_ns)
+
+    def flush(self) -> None:
+        """Write and sync the open chunk now, so that ``message_counts`` is complete."""
+        self._file.close_chunk()
 
     def add_metadata(self, name: str, entries: Mapping[str, str]) -> None:
         """Add an MCAP Metadata record."""

@@ -186,7 +186,7 @@ class SessionFolder:
 
 
 def _plain_name(episode_id: str) -> str:
-    if not episode_id or Path(episode_id).name != episode_id:
+    if Path(episode_id).name != episode_id or episode_id in ("", ".", ".."):
         raise ValueError(f"{episode_id!r} is not an episode id")
     return episode_id
 

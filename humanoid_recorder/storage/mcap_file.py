@@ -38,7 +38,7 @@ _data_of = itemgetter(Sample._fields.index("data"))
 class McapFile:
     """One MCAP file being written, by one thread.
 
-    After the first failed write every later call raises the same error again; ``close`` always works.
+    After the first failed write every later one raises the same error again; ``close`` always works.
 
     Args:
         path: The file to create; it must not exist.
@@ -76,7 +76,11 @@ class McapFile:
             self._fd: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise write_error(path, error) from error
-        self._write_all([MAGIC, serialise(Header(profile="ros2", library=library))])
+        try:
+            self._write_all([MAGIC, serialise(Header(profile="ros2", library=library))])
+        except BagWriteError:
+            self.close()
+            raise
 
     @property
     def message_counts(self) -> dict[int, int]:
@@ -124,8 +128,7 @@ class McapFile:
             ValueError: A channel id was never added; none of the messages is taken.
             BagWriteError: A write failed, now or earlier.
         """
-        if self._failure or self._fd is None:
-            self._raise_unwritable()
+        self._writable_fd()
         if not self._channel_ids.issuperset(map(_channel_id_of, samples)):
             raise ValueError(f"unknown channel ids {sorted(set(map(_channel_id_of, samples)) - self._channel_ids)}")
         if self._chunk_opened_ns is None and samples:
@@ -142,6 +145,7 @@ class McapFile:
 
     def close_chunk(self) -> None:
         """Write and sync the open chunk, however small; without messages nothing is written."""
+        self._writable_fd()
         self._encode_pending()
         if self._chunk.size_bytes:
             self._write_chunk()
@@ -182,13 +186,12 @@ class McapFile:
 
     def _write_all(self, buffers: Sequence[bytes]) -> None:
         """Write buffers one after another, however few bytes the kernel takes at a time."""
-        if self._failure or self._fd is None:
-            self._raise_unwritable()
+        fd = self._writable_fd()
         waiting: list[bytes | memoryview] = [buffer for buffer in buffers if buffer]
         waiting.reverse()
         while waiting:
             try:
-                taken = os.writev(self._fd, waiting[: -_MAX_BUFFERS_PER_WRITE - 1 : -1])
+                taken = os.writev(fd, waiting[: -_MAX_BUFFERS_PER_WRITE - 1 : -1])
             except OSError as error:
                 self._fail(error)
             self.bytes_written += taken
@@ -199,11 +202,10 @@ class McapFile:
 
     def sync(self) -> None:
         """Make what has been written durable."""
-        if self._fd is None:
-            self._raise_unwritable()
+        fd = self._writable_fd()
         started_ns = time.monotonic_ns()
         try:
-            os.fdatasync(self._fd)
+            os.fdatasync(fd)
         except OSError as error:
             self._fail(error)
         self.longest_sync_ns = max(self.longest_sync_ns, time.monotonic_ns() - started_ns)
@@ -212,10 +214,12 @@ class McapFile:
         self._failure = write_error(self.path, error)
         raise self._failure from error
 
-    def _raise_unwritable(self) -> NoReturn:
+    def _writable_fd(self) -> int:
         if self._failure:
             raise BagWriteError(self._failure.message, remedy=self._failure.remedy) from self._failure
-        raise BagWriteError(f"{self.path} is closed.")
+        if self._fd is None:
+            raise BagWriteError(f"{self.path} is closed.")
+        return self._fd
 
 
 def write_error(path: Path, error: OSError) -> BagWriteError:
