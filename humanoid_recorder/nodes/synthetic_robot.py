@@ -6,6 +6,7 @@ latched topic ``~/sent``, at most once a second.
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState,
 from std_msgs.msg import String
 
 from humanoid_recorder.core.cdr import encode_string_message
+from humanoid_recorder.core.errors import SessionError
 from humanoid_recorder.core.qos import Reliability
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, run_node
 from humanoid_recorder.ros.share import share_directory
@@ -41,8 +43,11 @@ _CLASSES = {
     "sensor_msgs/msg/Joy": Joy,
 }
 _LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_DURATION_IS_OVER = "duration_s is over"
 _ACKNOWLEDGE_NS = 500_000_000
-"""How long the end waits at most for reliable readers to acknowledge what they have."""
+"""How long a signal's end waits at most for reliable readers to acknowledge what they have."""
+_ACKNOWLEDGE_UNHURRIED_NS = 4_000_000_000
+"""The same when ``duration_s`` is over. Fast DDS asks for acknowledgements, and repeats what was lost, every 3 s."""
 
 
 class SyntheticRobot(RunnableNode):
@@ -54,6 +59,10 @@ class SyntheticRobot(RunnableNode):
         either = ParameterDescriptor(dynamic_typing=True)  # so that `duration_s:=5` is as good as `5.0`
         duration_s = float(self.declare_parameter("duration_s", 0.0, either).value)
         self._report = str(self.declare_parameter("report", "").value)
+        if self._report and not os.access(Path(self._report).parent, os.W_OK):
+            raise SessionError(
+                f"The report {self._report} cannot be written.", remedy="Create its folder, or name another file."
+            )
         config_file = str(self.declare_parameter("config", "").value)
         path = Path(config_file) if config_file else share_directory() / "config" / "synthetic" / "default.yaml"
         config = load_yaml(path, SyntheticRobotConfig)
@@ -78,9 +87,9 @@ class SyntheticRobot(RunnableNode):
         """Stop publishing, give reliable readers time to take the last messages, and write the report."""
         self._schedule.stop()
         self._thread.join()
-        deadline_ns = time.monotonic_ns() + _ACKNOWLEDGE_NS
+        wait_ns = _ACKNOWLEDGE_UNHURRIED_NS if reason == _DURATION_IS_OVER else _ACKNOWLEDGE_NS
+        deadline_ns = time.monotonic_ns() + wait_ns
         for publisher in self._publishers:
-            # No verdict: Fast DDS asks for acknowledgements every 3 s, so a reader that has everything may say it late.
             publisher.wait_for_all_acked(Duration(nanoseconds=max(0, deadline_ns - time.monotonic_ns())))
         self._publish_sent()
         if self._report:
@@ -94,12 +103,12 @@ class SyntheticRobot(RunnableNode):
         rate_hz = sum(float(self._streams[index].rate) for index in self._active)
         self.get_logger().info(f"publishing {len(self._active)} streams, {rate_hz:.0f} messages a second")
         start_ns, wall_start_ns = time.monotonic_ns(), time.time_ns()
-        failed = True
+        complete = False
         try:
             self._schedule.run(start_ns, wall_start_ns)
-            failed = False
+            complete = True
         finally:
-            self._stop.request("a failure" if failed else "duration_s is over", exit_code=int(failed))
+            self._stop.request(_DURATION_IS_OVER if complete else "a failure", exit_code=0 if complete else 1)
 
     def _sender(self) -> Callable[[int, int, int], None]:
         publish = [self._publishers[index].publish for index in self._active]
