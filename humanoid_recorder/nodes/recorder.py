@@ -154,7 +154,7 @@ class Recorder(LifecycleNode, RunnableNode):
             if not self._active.has_all_streams() or self._discovery_turn % _CALM_DISCOVERY_TURNS == 0:
                 self._active.discover()
 
-    def _take_labels(self, parameters: list[Parameter[Any]]) -> None:
+    def _take_labels(self, parameters: "list[Parameter[Any]]") -> None:
         with self._lock:
             if self._active is not None and any(parameter.name in LABELS for parameter in parameters):
                 self._active.recorder.labels = read_labels(self)

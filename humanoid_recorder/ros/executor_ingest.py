@@ -10,7 +10,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
-from humanoid_recorder.ros.ingest import ArrivalSink, MessageInfo, Subscription, SubscriptionTable, arrival_from
+from humanoid_recorder.ros.ingest import (
+    NOT_RUNNING,
+    ArrivalSink,
+    MessageInfo,
+    Subscription,
+    SubscriptionTable,
+    arrival_from,
+)
 
 
 class ExecutorIngest:
@@ -66,6 +73,8 @@ class ExecutorIngest:
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced."""
+        if self._stopped.done():
+            raise NOT_RUNNING
         channel_id = subscription.channel_id
 
         def deliver(data: bytes, info: MessageInfo) -> None:

@@ -31,6 +31,9 @@ class Subscription:
     qos: QosRequest
 
 
+NOT_RUNNING = RosError("The ingest is not running.", remedy="Activate the recorder first.")
+
+
 class ArrivalSink(Protocol):
     """Whoever takes what the ingest delivers; called in the ingest's thread only, and must do nothing slow."""
 
@@ -58,7 +61,8 @@ class Ingest(Protocol):
 
         Raises:
             TypeUnavailableError: The message type is not installed.
-            RosError: The middleware refused, for example because another type is already subscribed on the topic.
+            RosError: The middleware refused, for example because another type is already subscribed on the topic; or
+                the ingest is not running.
         """
 
     def unsubscribe(self, channel_id: int) -> None:
@@ -97,11 +101,11 @@ class SubscriptionTable:
         """Return the channels that are subscribed."""
         return list(self._subscriptions)
 
-    def items(self) -> ItemsView[int, RclpySubscription[Any]]:
+    def items(self) -> "ItemsView[int, RclpySubscription[Any]]":
         """Return channels and their subscriptions."""
         return self._subscriptions.items()
 
-    def get(self, channel_id: int) -> RclpySubscription[Any] | None:
+    def get(self, channel_id: int) -> "RclpySubscription[Any] | None":
         """Return the subscription of a channel, if there is one."""
         return self._subscriptions.get(channel_id)
 

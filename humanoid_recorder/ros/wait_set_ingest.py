@@ -15,8 +15,14 @@ from typing import Any, cast
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
-from humanoid_recorder.core.errors import RosError
-from humanoid_recorder.ros.ingest import ArrivalSink, MessageInfo, Subscription, SubscriptionTable, arrival_from
+from humanoid_recorder.ros.ingest import (
+    NOT_RUNNING,
+    ArrivalSink,
+    MessageInfo,
+    Subscription,
+    SubscriptionTable,
+    arrival_from,
+)
 
 # rclpy's annotations leave out that nothing may be there to take.
 _Take = Callable[[type[Any], bool], tuple[bytes, MessageInfo] | None]
@@ -42,20 +48,22 @@ class WaitSetIngest:
         self._requests: deque[Callable[[], None]] = deque()
         self._wake = node.create_guard_condition(lambda: None)
         self._running = threading.Event()
+        self._gate = threading.Lock()
+        self._takes_requests = False
         self._thread = threading.Thread(target=self._run, name="ingest")
 
     def start(self) -> None:
         """Begin to deliver."""
         self._running.set()
+        self._takes_requests = True
         self._thread.start()
 
     def stop(self) -> None:
         """Deliver what is already there, destroy the subscriptions and end the thread."""
-        if not self._running.is_set():
-            return
         self._running.clear()
         self._wake.trigger()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def flush(self) -> None:
         """Deliver everything the middleware has received so far, and return when that is done."""
@@ -71,8 +79,6 @@ class WaitSetIngest:
 
     def _on_ingest_thread(self, action: Callable[[], None]) -> None:
         """Have the ingest's thread do it between two waits: nothing may be destroyed while it is waited on."""
-        if not self._running.is_set():
-            raise RosError("The ingest is not running.", remedy="Activate the recorder first.")
         done: Future[None] = Future()
 
         def request() -> None:
@@ -83,7 +89,10 @@ class WaitSetIngest:
             else:
                 done.set_result(None)
 
-        self._requests.append(request)
+        with self._gate:
+            if not self._takes_requests:
+                raise NOT_RUNNING
+            self._requests.append(request)
         self._wake.trigger()
         done.result()
 
@@ -106,12 +115,14 @@ class WaitSetIngest:
                 for channel_id in self._wait():
                     self._take(channel_id)
                 time.sleep(PAUSE_S)
+            self._take_all()
         except Exception as error:  # whatever it is, a recorder that silently takes nothing would be worse
-            self._running.clear()
             self._sink.ingest_failed(error)
+        with self._gate:
+            self._takes_requests = False
         self._answer_requests()
         for channel_id in self._table.channel_ids():
-            self._destroy(channel_id)
+            self._table.destroy(channel_id)
 
     def _answer_requests(self) -> None:
         while self._requests:
