@@ -1,7 +1,7 @@
 """Reading rosbag2 MCAP bags, ours and those of others, without ever holding one in memory."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -88,6 +88,12 @@ class BagInfo:
     metadata_records: tuple[MetadataRecord, ...]
     ros_distro: str
     """Empty when the bag does not say."""
+    compression: tuple[str, ...]
+    """How the chunks are compressed, such as ``zstd``; empty when none is."""
+    counts_in_statistics: dict[str, int] | None
+    """Messages by topic as the files' own statistics say; None when a file has none."""
+    counts_in_metadata: dict[str, int] | None
+    """Messages by topic as ``metadata.yaml`` says; None without one."""
 
 
 class BagReader:
@@ -147,6 +153,11 @@ class BagReader:
             custom_data=dict(metadata.custom_data) if metadata else {},
             metadata_records=records,
             ros_distro=metadata.ros_distro if metadata else "",
+            compression=tuple(
+                sorted({chunk.compression for source in self._sources for chunk in source.chunk_indexes} - {""})
+            ),
+            counts_in_statistics=self._counts_in_statistics(),
+            counts_in_metadata=self._counts_in_metadata(),
         )
 
     def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
@@ -185,6 +196,24 @@ class BagReader:
                     ),
                 )
         return described
+
+    def _counts_in_statistics(self) -> dict[str, int] | None:
+        counts: Counter[str] = Counter()
+        for source in self._sources:
+            by_channel = source.channel_message_counts
+            if by_channel is None:
+                return None
+            for channel_id, channel in source.channels.items():
+                counts[channel.topic] += by_channel.get(channel_id, 0)
+        return dict(counts)
+
+    def _counts_in_metadata(self) -> dict[str, int] | None:
+        if self._metadata is None:
+            return None
+        counts: Counter[str] = Counter()
+        for topic in self._metadata.topics_with_message_count:
+            counts[topic.topic_metadata.name] += topic.message_count
+        return dict(counts)
 
     def _metadata_in(self, records: Iterable[MetadataRecord]) -> BagMetadata | None:
         """Return the metadata that the file carries itself: its last record of that kind."""

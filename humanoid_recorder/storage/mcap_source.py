@@ -75,6 +75,11 @@ class McapSource:
         return self._summary.statistics.message_count if self._summary.statistics else None
 
     @property
+    def channel_message_counts(self) -> dict[int, int] | None:
+        """What the file says, by channel id; None when it does not say."""
+        return self._summary.statistics.channel_message_counts if self._summary.statistics else None
+
+    @property
     def chunk_indexes(self) -> list[ChunkIndex]:
         """One entry per chunk, in file order; empty when the file has no chunks or no index."""
         return sorted(self._summary.chunk_indexes, key=lambda chunk: chunk.chunk_start_offset)

@@ -1,5 +1,6 @@
 """Bags of ours and of others are described exactly; what is no complete bag is refused in plain words."""
 
+import dataclasses
 import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
@@ -110,7 +111,15 @@ def test_a_directory_without_metadata_is_read_by_its_files(make_bag: MakeBag) ->
     directory = make_bag().directory
     before = BagReader(directory).summary()
     (directory / "metadata.yaml").unlink()
-    assert BagReader(directory).summary() == before
+    assert BagReader(directory).summary() == dataclasses.replace(before, counts_in_metadata=None)
+
+
+def test_counts_are_told_as_the_index_the_statistics_and_the_metadata_have_them(make_bag: MakeBag) -> None:
+    info = BagReader(make_bag().directory).summary()
+    indexed = {topic.name: topic.message_count for topic in info.topics}
+    assert info.counts_in_statistics == info.counts_in_metadata == indexed
+    assert indexed["/joint_states"] == 600
+    assert info.compression == ()
 
 
 def test_an_empty_bag_is_described_as_empty(make_bag: MakeBag) -> None:
