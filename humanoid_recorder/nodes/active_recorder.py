@@ -69,7 +69,9 @@ class ActiveRecorder:
         self._plan = StreamPlan(
             streams=_profile_streams(node, parameters), selection=parameters.selection, lookup=message_type
         )
-        self._states = StateBuilder(node=node.get_fully_qualified_name(), robot=self._robot)
+        self._states = StateBuilder(
+            node=node.get_fully_qualified_name(), instance=parameters.instance, robot=self._robot
+        )
         # Its own node, never given to an executor: one that spun it would take the messages away.
         self._ingest_node = rclpy.create_node(
             f"_{node.get_name()}_ingest",

@@ -51,6 +51,7 @@ class Recorder(LifecycleNode, RunnableNode):
         self._active: ActiveRecorder | None = None
         self._settings: RecorderParameters | None = None
         self._exit_code = EXIT_BAD
+        self._is_closing = False
         self._parent_pid = os.getppid()
         self._discovery_turn = 0
         declare_parameters(self)
@@ -85,7 +86,9 @@ class Recorder(LifecycleNode, RunnableNode):
 
     def close(self, reason: str) -> None:
         """Seal what is being recorded and publish the last state."""
-        self._deactivate(reason)
+        with self._lock:
+            self._is_closing = True  # the executor may be in the middle of an activation
+            self._deactivate(reason)
 
     def _configure(self) -> None:
         own = ("~/state", "~/events", "~/frames", "~/transition_event")
@@ -98,11 +101,11 @@ class Recorder(LifecycleNode, RunnableNode):
         self._publish_state()
 
     def _activate(self) -> None:
-        if self._settings is None:
-            raise RecorderUnavailableError("The recorder is not configured.", remedy="Configure it first.")
-        robot = robot_name(self, self._settings)
-        folder = SessionFolder.open(self._settings.out, robot=robot, now_ns=time.time_ns())
         with self._lock:
+            if self._settings is None or self._is_closing:
+                raise RecorderUnavailableError("The recorder is not configured, or it is shutting down.")
+            robot = robot_name(self, self._settings)
+            folder = SessionFolder.open(self._settings.out, robot=robot, now_ns=time.time_ns())
             self._active = ActiveRecorder(
                 self, folder, self._settings, labels=read_labels(self), on_change=self._on_change
             )
@@ -169,7 +172,8 @@ class Recorder(LifecycleNode, RunnableNode):
                 self._publish(self._active.state())
             elif self._settings is not None:
                 robot = robot_name(self, self._settings)
-                self._publish(inactive_state(node=self.get_fully_qualified_name(), robot=robot))
+                node = self.get_fully_qualified_name()
+                self._publish(inactive_state(node=node, instance=self._settings.instance, robot=robot))
 
     def _publish(self, state: RecorderState) -> None:
         self._state_publisher.publish(String(data=state.model_dump_json()))

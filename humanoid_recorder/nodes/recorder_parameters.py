@@ -1,5 +1,6 @@
 """The parameters of the recorder node."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _PARAMETERS: dict[str, tuple[str | bool | float | int | list[str], str]] = {
     "queue_max_mb": (256, "Memory for messages that wait to be written; what does not fit is dropped and counted."),
     "ingest": ("wait_set", "How messages are taken: wait_set (fast) or executor (portable)."),
     "allow_sim_time": (False, "Record although use_sim_time is set."),
+    "instance": ("", "Name of this process in ~/state, by which who started it knows it; empty: a random one."),
     "stop_with_parent": (False, "End when the process that started this one has gone."),
 }
 
@@ -49,6 +51,8 @@ class RecorderParameters:
     pre_roll_max_bytes: int
     queue_max_bytes: int
     ingest: str
+    instance: str
+    """In every state: tells this process from another one of the same name."""
 
 
 def declare_parameters(node: Node) -> None:
@@ -116,4 +120,5 @@ def read_parameters(node: Node, *, own_topics: frozenset[str]) -> RecorderParame
         pre_roll_max_bytes=round(number("pre_roll_max_mb") * 1e6),
         queue_max_bytes=round(number("queue_max_mb") * 1e6),
         ingest=text("ingest"),
+        instance=text("instance") or secrets.token_hex(4),
     )

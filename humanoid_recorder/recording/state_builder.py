@@ -1,6 +1,5 @@
 """Reads the recorder's parts and builds its state."""
 
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -28,8 +27,6 @@ from humanoid_recorder.storage.episode_file import LabelsRecord
 
 RECENT_EPISODES = 8
 
-_INSTANCE = secrets.token_hex(4)
-
 
 def silent_streams(plan: StreamPlan, activity: Mapping[int, Activity]) -> list[str]:
     """Return the required streams that are not subscribed or of which nothing has arrived."""
@@ -38,10 +35,10 @@ def silent_streams(plan: StreamPlan, activity: Mapping[int, Activity]) -> list[s
     return [stream.name for stream in (*missing, *unheard) if stream.required]
 
 
-def inactive_state(*, node: str, robot: str) -> RecorderState:
+def inactive_state(*, node: str, instance: str, robot: str) -> RecorderState:
     """Describe a recorder that is not subscribed to anything."""
     return RecorderState(
-        node=node, instance=_INSTANCE, time_ns=time.time_ns(), phase=Phase.INACTIVE, robot=robot, session=""
+        node=node, instance=instance, time_ns=time.time_ns(), phase=Phase.INACTIVE, robot=robot, session=""
     )
 
 
@@ -50,11 +47,13 @@ class StateBuilder:
 
     Args:
         node: The recorder's fully qualified node name.
+        instance: Tells this process from another one of the same name.
         robot: The robot's name.
     """
 
-    def __init__(self, *, node: str, robot: str) -> None:
+    def __init__(self, *, node: str, instance: str, robot: str) -> None:
         self._node = node
+        self._instance = instance
         self._robot = robot
         self._rates: dict[int, RateMeter] = {}
         self._bytes_rate = RateMeter()
@@ -69,7 +68,7 @@ class StateBuilder:
         level = recorder.queue_level()
         return RecorderState(
             node=self._node,
-            instance=_INSTANCE,
+            instance=self._instance,
             time_ns=time.time_ns(),
             phase=_phase(recorder, has_streams=any(a.received for a in activity.values()), silent=silent),
             robot=self._robot,
