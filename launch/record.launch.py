@@ -38,7 +38,8 @@ PARAMETERS: Mapping[str, tuple[Callable[[str], object], str]] = {
 
 def start_recorder(context: LaunchContext) -> list[Node]:
     """Build the recorder node from the arguments that were given."""
-    given: dict[str, object] = {}
+    # SIGTERM ends launch at once, without a word to its processes; the recorder must not go on alone.
+    given: dict[str, object] = {"stop_with_parent": True}
     for name, (read, _) in PARAMETERS.items():
         text = LaunchConfiguration(name).perform(context)
         if text:
@@ -52,7 +53,7 @@ def start_recorder(context: LaunchContext) -> list[Node]:
             executable="recorder",
             name="recorder",
             namespace=LaunchConfiguration("namespace").perform(context),
-            parameters=[given] if given else [],
+            parameters=[given],
             output="screen",
             emulate_tty=True,
             sigterm_timeout=SECONDS_UNTIL_SIGTERM,
