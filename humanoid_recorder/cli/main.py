@@ -14,7 +14,7 @@ from rich.markup import escape
 from humanoid_recorder.cli.demo import demo
 from humanoid_recorder.cli.doctor import doctor
 from humanoid_recorder.cli.info import info
-from humanoid_recorder.cli.record import record
+from humanoid_recorder.cli.record import EXAMPLES, RecordCommand, record
 from humanoid_recorder.core.errors import HumanoidRecorderError
 
 app = typer.Typer(
@@ -24,8 +24,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, record, info, doctor):
-    app.command()(verb)
+app.command()(demo)
+app.command(cls=RecordCommand, epilog=EXAMPLES)(record)
+app.command()(info)
+app.command()(doctor)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

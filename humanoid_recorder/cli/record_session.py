@@ -1,0 +1,127 @@
+"""What the scripted and the attended recording have in common: a connection, waiting, and results read from disk."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from humanoid_recorder.cli.record_child import RecorderChild, RecorderEnded
+from humanoid_recorder.cli.record_request import RecordRequest
+from humanoid_recorder.core.errors import RecorderUnavailableError
+from humanoid_recorder.core.labels import End
+from humanoid_recorder.recording.episode_record import EVENTS_STREAM
+from humanoid_recorder.recording.state import RecorderState, StreamState
+from humanoid_recorder.ros.recorder_client import RecorderClient, connect
+from humanoid_recorder.storage.episode_file import EpisodeFile
+from humanoid_recorder.storage.layout import DISCARDED_FOLDER
+
+_LAST_WORDS_S = 1.0
+
+
+@contextmanager
+def recorder_of(child: RecorderChild, request: RecordRequest) -> Iterator[RecorderClient[RecorderState]]:
+    """Connect to the child, and to no other recorder of its name.
+
+    Raises:
+        RecorderEnded: The child has ended by itself.
+        RecorderUnavailableError: It does not answer.
+    """
+
+    def parse(text: str) -> RecorderState | None:
+        state = RecorderState.model_validate_json(text)
+        return state if state.instance == child.instance else None
+
+    try:
+        with connect(request.recorder, parse=parse, is_running=child.is_running) as client:
+            yield client
+    except RecorderUnavailableError as error:
+        child.wait(_LAST_WORDS_S)
+        if child.is_running():
+            raise
+        raise RecorderEnded(child) from error
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeResult:
+    """A sealed episode, as it is on disk."""
+
+    path: Path
+    file: EpisodeFile
+
+    @classmethod
+    def find(cls, session: Path, episode_id: str) -> "EpisodeResult | None":
+        """Look for an episode by its id; None if it is not sealed.
+
+        Raises:
+            BagReadError: Its record cannot be read.
+        """
+        for path in (session / episode_id, session / DISCARDED_FOLDER / episode_id):
+            if path.is_dir():
+                return cls(path, EpisodeFile.read(path))
+        return None
+
+    def summary(self) -> dict[str, object]:
+        """Return what ``--json`` prints."""
+        stop = self.file.stop
+        if stop is None:
+            raise ValueError(f"{self.path} is not sealed")
+        return {
+            "path": str(self.path),
+            "id": self.file.id,
+            "end": stop.end.value,
+            "detail": stop.detail,
+            "outcome": self.file.outcome.value,
+            "discarded": self.path.parent.name == DISCARDED_FOLDER,
+            "duration_s": stop.duration_s,
+            "messages": stop.messages,
+            "bytes": stop.bytes,
+            "lost": stop.lost,
+            "dropped": stop.dropped,
+        }
+
+    def is_fault(self) -> bool:
+        """Whether an error ended it."""
+        return self.file.stop is not None and self.file.stop.end is End.FAULT
+
+    def faults(self, *, optional: frozenset[str]) -> list[str]:
+        """Return what ``--strict`` refuses, one line for each stream.
+
+        Args:
+            optional: Streams of which loss is accepted; any other counts as required.
+        """
+        streams = (*self.file.start.streams, *self.file.streams_joined_later)
+        must_be_there = {stream.name for stream in streams if stream.required}
+        faults = []
+        for name, account in self.file.ledger.items():
+            if name == EVENTS_STREAM or name in optional:
+                continue
+            problems = []
+            if account.lost is None:
+                problems.append(f"what was lost is unknown ({account.lost_reason})")
+            elif account.lost:
+                problems.append(f"{account.lost} lost before they reached us")
+            if account.dropped:
+                problems.append(f"{account.dropped} dropped by us")
+            if not account.written and name in must_be_there:
+                problems.append("nothing was recorded")
+            if problems:
+                faults.append(f"{name}: {', '.join(problems)}")
+        return faults
+
+
+def describe_silence(state: RecorderState) -> str:
+    """Say of each required stream of which nothing has arrived why that is, one line each."""
+    problems = {problem.stream: problem for problem in state.problems}
+    topics = {stream.name: stream.topic for stream in state.streams}
+    lines = []
+    for name in state.silent:
+        problem = problems.get(name)
+        topic = topics.get(name, name)
+        why = f"{problem.problem}. {problem.remedy}" if problem else f"{topic} is published, but nothing arrives."
+        lines.append(f"  {name}: {why.rstrip()}")
+    return "\n".join(lines)
+
+
+def heard(streams: tuple[StreamState, ...]) -> int:
+    """Return how many streams have delivered something."""
+    return sum(stream.age_ms is not None for stream in streams)
