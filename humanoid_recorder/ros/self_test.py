@@ -67,7 +67,6 @@ class RoundTripPart:
     median_ms: float | None
     """Of the round trip: twice through DDS; None when nothing came back."""
     max_ms: float | None
-    """Longest, the first one apart, which waits for the connection."""
     sequence_numbers: bool
     """Whether the middleware delivers the sender's sequence numbers."""
     publisher_ids: bool
@@ -109,26 +108,29 @@ def measure_round_trip() -> RoundTripPart:
         arrivals: list[Arrival] = []
         took_ms: list[float] = []
 
+        connected = threading.Event()
+
         def on_pong(data: bytes, info: MessageInfo) -> None:
-            took_ms.append((time.monotonic_ns() - int(data[8:].rstrip(b"\0"))) / 1e6)
-            arrivals.append(arrival_from(data, info))
+            sent_ns = int(data[8:].rstrip(b"\0"))
+            connected.set()
+            if sent_ns:
+                took_ms.append((time.monotonic_ns() - sent_ns) / 1e6)
+                arrivals.append(arrival_from(data, info))
 
         pings = node.create_publisher(String, f"{prefix}/ping", 100)
         node.create_subscription(String, f"{prefix}/pong", on_pong, 100, raw=True)  # type: ignore[arg-type]
         deadline_s = time.monotonic() + _DISCOVERY_S
-        while not (pings.get_subscription_count() and node.count_publishers(f"{prefix}/pong")):
-            if time.monotonic() > deadline_s:
-                break
+        while not connected.is_set() and time.monotonic() < deadline_s:
+            pings.publish(encode_string_message("0"))  # not counted: it goes lost until both directions are matched
             executor.spin_once(timeout_sec=0.05)
-        else:
+        if connected.is_set():
             _send_pings(executor, pings, took_ms)
-        sent = _PINGS if pings.get_subscription_count() else 0
         executor.shutdown()
     return RoundTripPart(
-        sent=sent,
+        sent=_PINGS if connected.is_set() else 0,
         received=len(took_ms),
         median_ms=statistics.median(took_ms) if took_ms else None,
-        max_ms=max(took_ms[1:], default=None),
+        max_ms=max(took_ms, default=None),
         sequence_numbers=bool(arrivals) and all(arrival.sequence is not None for arrival in arrivals),
         publisher_ids=bool(arrivals) and all(arrival.publisher is not None for arrival in arrivals),
     )
