@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -50,6 +51,7 @@ class Recorder(LifecycleNode, RunnableNode):
         self._lock = threading.RLock()
         self._active: ActiveRecorder | None = None
         self._settings: RecorderParameters | None = None
+        self._idle_state: RecorderState | None = None
         self._exit_code = EXIT_BAD
         self._is_closing = False
         self._parent_pid = os.getppid()
@@ -98,6 +100,11 @@ class Recorder(LifecycleNode, RunnableNode):
                 f"Another recorder named {self.get_fully_qualified_name()} is running.",
                 remedy="Stop it, or start this one in a namespace of its own (--ros-args -r __ns:=/robot2).",
             )
+        self._idle_state = inactive_state(
+            node=self.get_fully_qualified_name(),
+            instance=self._settings.instance,
+            robot=robot_name(self, self._settings),
+        )
         self._publish_state()
 
     def _activate(self) -> None:
@@ -120,8 +127,9 @@ class Recorder(LifecycleNode, RunnableNode):
                 return
             if not active.close(reason):
                 self.get_logger().error("The disk is too slow: an episode is still being sealed.")
-            # What was sealed last is the client's only news of an episode that the shutdown cut short.
-            self._publish(active.state().model_copy(update={"phase": Phase.INACTIVE}))
+            # It keeps what was sealed last: a client's only news of an episode that the shutdown cut short.
+            self._idle_state = active.state().model_copy(update={"phase": Phase.INACTIVE})
+            self._publish(self._idle_state)
 
     def _attempt(self, action: Callable[[], None]) -> TransitionCallbackReturn:
         try:
@@ -130,6 +138,9 @@ class Recorder(LifecycleNode, RunnableNode):
             self.get_logger().error(str(error))
             self._exit_code = error.exit_code
             return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # rclpy would swallow it without a word
+            self.get_logger().fatal("".join(traceback.format_exception(error)))
+            return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
 
     def _autostart(self) -> None:
@@ -168,12 +179,9 @@ class Recorder(LifecycleNode, RunnableNode):
 
     def _publish_state(self) -> None:
         with self._lock:
-            if self._active is not None:
-                self._publish(self._active.state())
-            elif self._settings is not None:
-                robot = robot_name(self, self._settings)
-                node = self.get_fully_qualified_name()
-                self._publish(inactive_state(node=node, instance=self._settings.instance, robot=robot))
+            state = self._active.state() if self._active is not None else self._idle_state
+            if state is not None:
+                self._publish(state)
 
     def _publish(self, state: RecorderState) -> None:
         self._state_publisher.publish(String(data=state.model_dump_json()))
