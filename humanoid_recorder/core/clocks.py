@@ -14,6 +14,10 @@ NS_PER_S = 1_000_000_000
 STEP_NS = 50_000_000
 """A difference between the clocks that grows by more than this between two readings is a step, not NTP slewing."""
 
+_CLOSE_NS = 20_000
+"""The two clocks count as read at the same time when they were read within this."""
+_ATTEMPTS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ClockStep:
@@ -39,8 +43,9 @@ class LogClock:
     ) -> None:
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
-        self._offset_ns = wall_ns() - monotonic_ns()
+        self._offset_ns = self._read_offset_ns()
         self._correction_ns = 0
+        self._earliest_ns = 0
         self._previous_now_ns = self.now_ns()
 
     def now_ns(self) -> int:
@@ -54,8 +59,9 @@ class LogClock:
             By how many ns the log clock moved; log times from before must be moved by as much.
         """
         before_ns = self.now_ns()
-        self._offset_ns = self._wall_ns() - self._monotonic_ns()
+        self._offset_ns = self._read_offset_ns()
         self._correction_ns = 0
+        self._earliest_ns = 0
         self._previous_now_ns = self.now_ns()
         return self._previous_now_ns - before_ns
 
@@ -65,20 +71,29 @@ class LogClock:
         Returns:
             The conversion for this batch, with the step of the system clock since the previous batch, if any.
         """
+        correction_ns = self._offset_ns - self._read_offset_ns()
         now_ns = self.now_ns()
-        correction_ns = now_ns - self._wall_ns()
         change_ns = self._correction_ns - correction_ns
         step = ClockStep(at_log_ns=now_ns, step_ns=change_ns) if abs(change_ns) > STEP_NS else None
-        batch = BatchClock(
-            now_ns=now_ns,
-            correction_ns=correction_ns,
-            # Only after a step can a receipt time lie outside of what the clocks allow; otherwise an old receipt is
-            # real (a reliable message that waited for a lost one before it) and is kept.
-            earliest_ns=self._previous_now_ns if step else 0,
-            step=step,
-        )
+        if step is not None:
+            # What was received before the step may be taken much later, on any stream: its receipt time, read on the
+            # clock as it is now, means nothing. Without a step an old receipt is real (a reliable message that waited
+            # for a lost one before it) and is kept.
+            self._earliest_ns = self._previous_now_ns
         self._correction_ns, self._previous_now_ns = correction_ns, now_ns
-        return batch
+        return BatchClock(now_ns=now_ns, correction_ns=correction_ns, earliest_ns=self._earliest_ns, step=step)
+
+    def _read_offset_ns(self) -> int:
+        """Return system time minus monotonic time, from a pair of readings the thread was not interrupted between."""
+        closest_ns, offset_ns = None, 0
+        for _ in range(_ATTEMPTS):
+            before_ns, wall_ns, after_ns = self._monotonic_ns(), self._wall_ns(), self._monotonic_ns()
+            apart_ns = after_ns - before_ns
+            if closest_ns is None or apart_ns < closest_ns:
+                closest_ns, offset_ns = apart_ns, wall_ns - (before_ns + after_ns) // 2
+            if apart_ns <= _CLOSE_NS:
+                break
+        return offset_ns
 
 
 class BatchClock(NamedTuple):
@@ -88,7 +103,7 @@ class BatchClock(NamedTuple):
     correction_ns: int
     """Added to system time to get log time."""
     earliest_ns: int
-    """No log time of this batch is earlier."""
+    """No log time of this batch is earlier: the last reading before the clock was last set; 0 if it never was."""
     step: ClockStep | None
 
     def log_ns(self, received_ns: int) -> int:
