@@ -25,7 +25,8 @@ class SampleQueue:
     """A byte-bounded queue of samples and markers, for one producer thread or more and one consumer.
 
     Markers (``Callable``s: open a bag, seal a bag) keep their place among the samples and are never dropped, so that
-    one thread can write episode after episode without a sample ever landing in the wrong one.
+    one thread can write episode after episode without a sample ever landing in the wrong one. A sample larger than
+    the whole queue is dropped alone: everything else would have to go, and it would still not fit.
 
     Args:
         max_bytes: Payload bytes held at most.
@@ -54,6 +55,9 @@ class SampleQueue:
         """Append samples, never blocking; what does not fit is dropped: bulk first, oldest first."""
         size = sum(len(sample.data) for sample in samples)
         with self._changed:
+            if size > self._max_bytes:
+                samples = self._without_oversized(samples)
+                size = sum(len(sample.data) for sample in samples)
             self._items.extend(samples)
             self._bytes += size
             if self._bytes > self._max_bytes:
@@ -99,6 +103,15 @@ class SampleQueue:
         """Return how full the queue is now and has been at most."""
         with self._changed:
             return QueueLevel(len(self._items), self._bytes, self._high_water_bytes, self._max_bytes)
+
+    def _without_oversized(self, samples: Sequence[Sample]) -> list[Sample]:
+        fitting = []
+        for sample in samples:
+            if len(sample.data) > self._max_bytes:
+                self._on_drop(sample)
+            else:
+                fitting.append(sample)
+        return fitting
 
     def _evict(self) -> None:
         """Drop until there is room again (the caller holds the lock)."""
