@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from humanoid_recorder.core.samples import Arrival, Sample
 
 _ANY_PUBLISHER = b""
+_BACKLOG_NS = 5_000_000_000
+"""What a publisher had sent before our subscription reaches us within this. The clock of another host may be years
+behind ours, so that the time of sending alone tells nothing."""
 
 
 @dataclass(slots=True)
 class _Kept:
-    samples: deque[Sample]
+    samples: deque[tuple[int, Sample]]
+    """Each with its number in the order of receipt: log times may be moved when the clock is set."""
     depth: int
 
 
@@ -28,6 +32,8 @@ class LatchedCache:
 
     def __init__(self, *, max_bytes: int = 32 * 1024 * 1024) -> None:
         self._max_bytes = max_bytes
+        self._bytes = 0
+        self._count = 0
         self._kept: dict[bytes, _Kept] = {}
         self._publishers = 1
 
@@ -45,23 +51,23 @@ class LatchedCache:
         """
         for arrival, sample in zip(arrivals, samples, strict=True):
             kept = self._kept.setdefault(arrival.publisher or _ANY_PUBLISHER, _Kept(deque(), 1))
-            kept.samples.append(sample)
+            self._count += 1
+            self._bytes += len(sample.data)
+            kept.samples.append((self._count, sample))
             depth = kept.depth if arrival.publisher else max(kept.depth, self._publishers)
-            if 0 < arrival.source_ns < subscribed_ns:
+            if 0 < arrival.source_ns < subscribed_ns and arrival.received_ns < subscribed_ns + _BACKLOG_NS:
                 depth = max(depth, len(kept.samples))
             kept.depth = depth
             while len(kept.samples) > kept.depth:
-                kept.samples.popleft()
-        self._shed()
+                self._drop_oldest(kept)
+        while self._bytes > self._max_bytes:
+            self._drop_oldest(min((k for k in self._kept.values() if k.samples), key=lambda k: k.samples[0][0]))
 
     def samples(self) -> list[Sample]:
         """Return what is kept, in the order of receipt."""
-        return sorted((sample for kept in self._kept.values() for sample in kept.samples), key=lambda s: s.log_ns)
+        numbered = sorted(pair for kept in self._kept.values() for pair in kept.samples)
+        return [sample for _number, sample in numbered]
 
-    def _shed(self) -> None:
-        excess = sum(len(sample.data) for kept in self._kept.values() for sample in kept.samples) - self._max_bytes
-        for sample in self.samples() if excess > 0 else ():
-            for kept in self._kept.values():
-                if kept.samples and kept.samples[0] is sample and excess > 0:
-                    kept.samples.popleft()
-                    excess -= len(sample.data)
+    def _drop_oldest(self, kept: _Kept) -> None:
+        _number, sample = kept.samples.popleft()
+        self._bytes -= len(sample.data)
