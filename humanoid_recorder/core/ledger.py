@@ -99,6 +99,10 @@ class StreamLedger:
         """Count messages discarded by us."""
         self._dropped += messages
 
+    def settle(self, *, written: int) -> None:
+        """Count as dropped whatever is not in the bag, now that nothing more can be written to it."""
+        self._dropped = self._received + self._latched - written
+
     def mark_loss_unknown(self, reason: str) -> None:
         """Say that loss cannot be known, and why; stays for the whole episode."""
         self._lost_reason = self._lost_reason or reason

@@ -26,7 +26,7 @@ class Finding:
     at_ns: int
     """Log time, ns since the epoch."""
     check: str
-    """Short name: clock_step, publisher_changed, write_failed."""
+    """Short name: clock_step, write_failed."""
     message: str
 
 
@@ -65,6 +65,12 @@ class LiveEpisode:
         """Give a channel its place in the episode; again for one that is there changes only what is known of it."""
         self.channels[channel.id] = channel
         return self.ledgers.setdefault(channel.id, StreamLedger())
+
+    def settle(self) -> None:
+        """Close the account of every channel: what is not in the bag by now has been dropped."""
+        written = self.bag.message_counts
+        for channel_id, ledger in self.ledgers.items():
+            ledger.settle(written=written.get(channel_id, 0))
 
     def account(self, channel_id: int) -> StreamAccount:
         """Return the account of one channel."""
