@@ -30,13 +30,19 @@ class PreRoll:
         while self._held and (self._bytes > self._max_bytes or self._held[0][1].log_ns < oldest_ns):
             self._bytes -= len(self._held.popleft()[1].data)
 
-    def drain(self, *, shift_ns: int) -> list[tuple[Arrival, Sample]]:
-        """Take everything, oldest first, and start empty.
+    def drain(self, *, shift_ns: int, now_ns: int) -> list[tuple[Arrival, Sample]]:
+        """Take what is not too old by now, in the order in which it was put, and start empty.
 
         Args:
             shift_ns: Added to every log time; the log clock may have moved since (see ``LogClock.rebase``).
+            now_ns: Log time, after that move.
         """
-        held = [(arrival, sample._replace(log_ns=sample.log_ns + shift_ns)) for arrival, sample in self._held]
+        oldest_ns = now_ns - self._span_ns
+        held = [
+            (arrival, sample._replace(log_ns=sample.log_ns + shift_ns))
+            for arrival, sample in self._held
+            if sample.log_ns + shift_ns >= oldest_ns
+        ]
         self._held.clear()
         self._bytes = 0
         return held

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from humanoid_recorder.core.clocks import BatchClock, ClockStep, LogClock
 from humanoid_recorder.core.latched import LatchedCache
@@ -19,6 +20,8 @@ from humanoid_recorder.core.samples import Arrival, Sample
 from humanoid_recorder.core.streams import StampReader
 from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.recording.live_episode import Finding, LatchedReplay, LiveEpisode
+
+_log_ns_of = itemgetter(Sample._fields.index("log_ns"))
 
 
 @dataclass(slots=True)
@@ -104,9 +107,12 @@ class Intake:
                     self.preroll.put(arrivals, samples)
                 return
             ledger = self._ledger(episode, line)
-            if samples[0].log_ns < episode.start_ns:
-                # Received before the start and taken after it: not of this episode.
-                mine = [i for i, sample in enumerate(samples) if sample.log_ns >= episode.start_ns]
+            if min(map(_log_ns_of, samples)) < episode.first_ns:
+                # Received before the start and taken after it: not of this episode, unless a late subscriber would
+                # get it too.
+                if line.latched is not None:
+                    self._replay(episode, line, [sample for sample in samples if sample.log_ns < episode.first_ns])
+                mine = [i for i, sample in enumerate(samples) if sample.log_ns >= episode.first_ns]
                 arrivals, samples = [arrivals[i] for i in mine], [samples[i] for i in mine]
             ledger.account(arrivals, samples)
             self.queue.put(samples)
@@ -124,15 +130,19 @@ class Intake:
         """
         with self._lock:
             shift_ns = self.clock.rebase()
-            before = self.preroll.drain(shift_ns=shift_ns)
             episode.start_ns = self.clock.now_ns()
+            before = self.preroll.drain(shift_ns=shift_ns, now_ns=episode.start_ns)
             episode.first_ns = min((sample.log_ns for _arrival, sample in before), default=episode.start_ns)
             self.queue.put_marker(first_marker)
             for line in self._lines.values():
                 self._join(episode, line)
-            self._replay_latched(episode)
+                if line.last_log_ns is not None:
+                    line.last_log_ns += shift_ns
+            for line in self._lines.values():
+                if line.latched is not None:
+                    self._replay(episode, line, line.latched.samples())
             for arrival, sample in before:
-                episode.ledgers[sample.channel_id].account((arrival,), (sample,))
+                self._ledger(episode, self._lines[sample.channel_id]).account((arrival,), (sample,))
             self.queue.put([sample for _arrival, sample in before])
             self._episode = episode
 
@@ -160,11 +170,6 @@ class Intake:
         with self._lock:
             return {id_: Activity(line.received, line.bytes, line.last_log_ns) for id_, line in self._lines.items()}
 
-    def forget_channels(self) -> None:
-        """Drop every channel, as at deactivation."""
-        with self._lock:
-            self._lines.clear()
-
     def _join(self, episode: LiveEpisode, line: _Line) -> StreamLedger:
         """Give a channel its place in an episode and in its bag."""
         channel = line.channel
@@ -179,14 +184,13 @@ class Intake:
             ledger.mark_loss_unknown(NO_PUBLISHER_ID)
         return ledger
 
-    def _replay_latched(self, episode: LiveEpisode) -> None:
-        for line in self._lines.values():
-            kept = line.latched.samples() if line.latched is not None else []
-            if not kept:
-                continue
-            episode.ledgers[line.channel.id].account_latched(kept)
-            episode.latched.append(LatchedReplay(line.channel.stream.topic, min(sample.log_ns for sample in kept)))
-            self.queue.put([sample._replace(log_ns=episode.first_ns) for sample in kept])
+    def _replay(self, episode: LiveEpisode, line: _Line, samples: Sequence[Sample]) -> None:
+        """Put latched messages from before the episode at its beginning."""
+        if not samples:
+            return
+        episode.ledgers[line.channel.id].account_latched(samples)
+        episode.latched.append(LatchedReplay(line.channel.stream.topic, min(map(_log_ns_of, samples))))
+        self.queue.put([sample._replace(log_ns=episode.first_ns) for sample in samples])
 
     def _note_step(self, step: ClockStep) -> None:
         if self._episode is not None:
