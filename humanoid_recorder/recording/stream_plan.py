@@ -56,7 +56,7 @@ class StreamPlan:
         self._streams: dict[str, Stream] = {stream.topic: stream for stream in (*streams, *wanted)}
         self._channels: dict[str, Channel] = {}
         self._problems: dict[str, Problem] = {}
-        self._next_id = FIRST_CHANNEL_ID
+        self._ids: dict[tuple[str, str], int] = {}
 
     def wants(self, topic: str) -> bool:
         """Whether a topic of the graph concerns us."""
@@ -131,14 +131,14 @@ class StreamPlan:
             self._complain(stream, error.message, error.remedy, is_blocking=True)
             return None
         channel = Channel(
-            id=self._next_id,
+            # The same at every attempt to subscribe, or failing ones would use up the ids of a bag within hours.
+            id=self._ids.setdefault((stream.topic, message_type.name), FIRST_CHANNEL_ID + len(self._ids)),
             stream=replace(stream, type=message_type.name),
             message_type=message_type,
             request=adapt_request(seen.offers, rate_hz=stream.rate_hz),
             offers=(),
             publishers=(),
         )
-        self._next_id += 1
         return Step(channel.seen_on(seen), is_new_subscription=True)
 
     def _type_agrees(self, stream: Stream, channel: Channel | None, seen: TopicOnGraph) -> bool:
