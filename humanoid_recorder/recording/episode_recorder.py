@@ -78,6 +78,7 @@ class EpisodeRecorder:
         self._sealing: tuple[LiveEpisode, ...] = ()
         self._begun: dict[str, EpisodeFile] = {}
         self._last_stop_monotonic_s = -LABEL_LATER_S
+        self._ingest_error = ""
         self._writer = WriterThread(self._queue, on_fault=self._write_failed)
         self._writer.start()
 
@@ -101,19 +102,26 @@ class EpisodeRecorder:
         """Begin an episode with the labels as they stand.
 
         Raises:
-            CommandRefused: One is being recorded.
+            CommandRefused: One is being recorded, or nothing can be received any more.
             BagWriteError, SessionError: The disk refused.
         """
         with self._lock:
+            if self._ingest_error:
+                raise CommandRefused(self._ingest_error, remedy="Deactivate and activate the recorder, or restart it.")
             if self._live is not None:
                 raise CommandRefused(
                     f"Episode {self._live.id} is being recorded.", remedy="Stop it before starting the next."
                 )
             self.labels = self.labels.for_new_episode()
-            episode = self._new_episode()
+            provenance = self._provenance()
+            try:
+                episode = self._new_episode()
+            except BagWriteError as error:
+                self.fault = str(error)
+                raise
             self._live, self.fault = episode, ""
             self.intake.begin(episode, first_marker=lambda: self._writer.open_episode(episode))
-            begun = start_record(episode, session=self.folder.path.name, provenance=self._provenance())
+            begun = start_record(episode, session=self.folder.path.name, provenance=provenance)
             self._begun[episode.id] = begun
             try:
                 begun.write(episode.bag.unfinished_directory)
@@ -131,16 +139,17 @@ class EpisodeRecorder:
         """
         with self._lock:
             episode = self._require_live()
-            if end is not End.FAULT:
-                self._flush()
-            else:
+            if end is not End.FAULT and (failure := self._try_to_flush()):
+                end, detail = End.FAULT, failure
+            if end is End.FAULT:
                 self.fault = detail
             episode.stop = Stop(end=end, at_ns=self.intake.clock.now_ns(), detail=detail)
             episode.outcome = outcome
             episode.labels = replace(episode.labels, reason=self.labels.reason)
+            # In this order: a sample dropped meanwhile in the ingest's thread must find its episode in one of the two.
+            self._sealing = (*self._sealing, episode)
             self._live = None
             self._last_stop_monotonic_s = time.monotonic()
-            self._sealing = (*self._sealing, episode)
             self.intake.end(last_marker=lambda: self._seal(episode))
         self._on_change()
         return episode
@@ -191,6 +200,8 @@ class EpisodeRecorder:
             episode_id = self._require_recent()
             sealing = self._still_sealing(episode_id)
             if sealing is not None:
+                if sealing.is_discarded:
+                    raise CommandRefused(f"Episode {episode_id} is discarded already.")
                 sealing.is_discarded = True
                 return episode_id
             self.sealed.discard(episode_id)
@@ -215,12 +226,13 @@ class EpisodeRecorder:
         Raises:
             CommandRefused: None is being recorded.
         """
-        episode = self._require_live()
-        event = json.dumps(
-            {"time_ns": self.intake.clock.now_ns(), "event": "mark", "text": text, "episode": episode.id}
-        )
-        self.intake.inject(EVENTS_CHANNEL_ID, encode_string_message(event))
-        return event
+        with self._lock:
+            episode = self._require_live()
+            event = json.dumps(
+                {"time_ns": self.intake.clock.now_ns(), "event": "mark", "text": text, "episode": episode.id}
+            )
+            self.intake.inject(EVENTS_CHANNEL_ID, encode_string_message(event))
+            return event
 
     def close(self, *, reason: str, timeout_s: float = 3.0) -> bool:
         """Seal what is open and end every thread.
@@ -240,7 +252,7 @@ class EpisodeRecorder:
         self.sealed.close()
         if in_time:
             self.folder.release()
-        return in_time
+        return in_time and not self._sealing
 
     # Inside ----------------------------------------------------------------------------------------------------------
 
@@ -279,17 +291,29 @@ class EpisodeRecorder:
         return next((episode for episode in self._sealing if episode.id == episode_id), None)
 
     def _count_drop(self, sample: Sample) -> None:
-        """Charge a dropped sample to its episode: the newest that had begun when it was received."""
-        live = self._live
-        for episode in reversed((*self._sealing, live) if live is not None else self._sealing):
-            if sample.log_ns >= episode.first_ns:
-                episode.ledgers[sample.channel_id].count_dropped(1)
+        """Charge a dropped sample to its episode: the newest that had begun when it was received.
+
+        That may be the wrong one if the clock was set between the two; sealing settles the account of each.
+        """
+        for episode in (self._live, *reversed(self._sealing)):
+            ledger = episode.ledgers.get(sample.channel_id) if episode and sample.log_ns >= episode.first_ns else None
+            if ledger is not None:
+                ledger.count_dropped(1)
                 return
 
+    def _try_to_flush(self) -> str:
+        """Have the ingest deliver what waits; returns what went wrong, for nothing may keep an episode from ending."""
+        try:
+            self._flush()
+        except Exception as error:
+            return self._ingest_error or f"the last messages may be missing: {_describe(error)}"
+        return ""
+
     def _ingest_failed(self, error: Exception) -> None:
+        self._ingest_error = f"Nothing is received any more: {_describe(error)}"
         # Behind everything already queued, and in the writer's thread: the ingest's may not wait for our lock, since
         # a stop that holds it may be waiting for the ingest.
-        self._queue.put_marker(lambda: self._fail(f"nothing is received any more: {error!r}"))
+        self._queue.put_marker(lambda: self._fail(self._ingest_error))
 
     def _fail(self, reason: str) -> None:
         with self._lock:
@@ -300,49 +324,58 @@ class EpisodeRecorder:
 
     def _write_failed(self, episode: LiveEpisode, error: Exception) -> None:
         """End an episode whose bag cannot be written any more; in the writer's thread."""
+        reason = _describe(error)
         with self._lock:
-            self.fault = str(error)
-            episode.findings.append(Finding(self.intake.clock.now_ns(), "write_failed", str(error)))
+            self.fault = reason
+            episode.findings.append(Finding(self.intake.clock.now_ns(), "write_failed", reason))
             if self._live is episode:
-                self.stop(end=End.FAULT, detail=str(error))
+                self.stop(end=End.FAULT, detail=reason)
             elif episode.stop is not None:
-                episode.stop = replace(episode.stop, end=End.FAULT, detail=str(error))
+                episode.stop = replace(episode.stop, end=End.FAULT, detail=reason)
         self._on_change()
 
     def _seal(self, episode: LiveEpisode) -> None:
-        """Finish a bag and its record: the marker behind an episode's last message."""
-        directory, is_whole = episode.bag.directory, True
+        """Finish an episode and hand it over: the marker behind its last message."""
+        sealed: SealedEpisode | None = None
+        try:
+            sealed = self._finish(episode)
+        finally:  # whatever happens: an episode that stayed here would hide all later ones from the operator
+            self._writer.close_episode()
+            with self._lock:
+                self._sealing = tuple(other for other in self._sealing if other is not episode)
+                self._begun.pop(episode.id, None)
+                if sealed is not None:
+                    self.sealed.add(sealed)
+                    self._apply_late_commands(episode, sealed)
+
+    def _finish(self, episode: LiveEpisode) -> SealedEpisode:
+        """Complete the bag and its record, or leave them unfinished."""
         try:
             episode.bag.flush()
+            if self._writer.is_broken:
+                raise BagWriteError("Messages are missing in the bag.")
             file = self._record(episode)
             episode.bag.add_metadata("humanoid_recorder", {"episode": file.model_dump_json()})
             file.write(episode.bag.unfinished_directory)
             episode.bag.seal(custom_data={"episode": episode.id, "session": file.session, "task": file.labels.task})
-        except HumanoidRecorderError as error:
-            directory, is_whole = episode.bag.unfinished_directory, False
-            file = self._leave_unfinished(episode, error)
-        self._writer.close_episode()
-        with self._lock:
-            self._sealing = tuple(other for other in self._sealing if other is not episode)
-            del self._begun[episode.id]
-            self.sealed.add(SealedEpisode(directory, file, is_whole=is_whole))
-            self._apply_late_commands(episode, file, is_whole=is_whole)
+        except Exception as error:  # even one that is a mistake of ours: what is on the disk is kept and accounted for
+            file = self._leave_unfinished(episode, _describe(error))
+            return SealedEpisode(episode.bag.unfinished_directory, file, is_whole=False)
+        return SealedEpisode(episode.bag.directory, file)
 
     def _record(self, episode: LiveEpisode) -> EpisodeFile:
         with self._lock:
+            episode.settle()
             high_water_bytes = self._queue.level().high_water_bytes
             return stop_record(self._begun[episode.id], episode, queue_high_water_bytes=high_water_bytes)
 
-    def _leave_unfinished(self, episode: LiveEpisode, error: HumanoidRecorderError) -> EpisodeFile:
+    def _leave_unfinished(self, episode: LiveEpisode, reason: str) -> EpisodeFile:
         """Account for an episode that cannot be sealed; what is on disk stays there, whole chunks and all."""
         episode.bag.abandon()
-        for channel_id, account in episode.accounts().items():
-            missing = account.received + account.latched - account.written - account.dropped
-            episode.ledgers[channel_id].count_dropped(missing)
         with self._lock:
             if episode.stop is not None and episode.stop.end is not End.FAULT:
-                episode.stop = replace(episode.stop, end=End.FAULT, detail=str(error))
-            self.fault = self.fault or str(error)
+                episode.stop = replace(episode.stop, end=End.FAULT, detail=reason)
+            self.fault = self.fault or reason
         file = self._record(episode)
         try:
             file.write(episode.bag.unfinished_directory)
@@ -350,11 +383,16 @@ class EpisodeRecorder:
             self.fault = f"{self.fault} Nor can its record be written: {again}"
         return file
 
-    def _apply_late_commands(self, episode: LiveEpisode, file: EpisodeFile, *, is_whole: bool) -> None:
+    def _apply_late_commands(self, episode: LiveEpisode, sealed: SealedEpisode) -> None:
         """Carry out what the operator said while the episode was being sealed."""
-        if not is_whole:
+        if not sealed.is_whole:
             return
-        if (episode.outcome, episode.labels.reason) != (file.outcome, file.labels.reason):
+        if (episode.outcome, episode.labels.reason) != (sealed.file.outcome, sealed.file.labels.reason):
             self.sealed.relabel(episode.id, outcome=episode.outcome, reason=episode.labels.reason)
         if episode.is_discarded:
             self.sealed.discard(episode.id)
+
+
+def _describe(error: Exception) -> str:
+    """Put an error in words; of one that is not ours the type matters too."""
+    return str(error) if isinstance(error, HumanoidRecorderError) else repr(error)

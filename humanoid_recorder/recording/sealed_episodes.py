@@ -86,13 +86,18 @@ class SealedEpisodes:
         """Move an episode among the discarded ones.
 
         Raises:
-            CommandRefused: It is there already.
+            CommandRefused: It is there already, or could not be sealed.
             SessionError: It cannot be moved.
         """
         with self._lock:
             episode = self._episodes[episode_id]
-            if episode.is_discarded or not episode.is_whole:
+            if episode.is_discarded:
                 raise CommandRefused(f"Episode {episode_id} is discarded already.")
+            if not episode.is_whole:
+                raise CommandRefused(
+                    f"Episode {episode_id} could not be sealed: {episode.directory} stays as it is.",
+                    remedy="Recover it, or delete that folder by hand.",
+                )
             moved = self._folder.discard(episode_id)
             self._episodes[episode_id] = replace(episode, directory=moved, is_discarded=True)
         self._on_change()

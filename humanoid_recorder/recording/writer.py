@@ -37,6 +37,11 @@ class WriterThread:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the bag of the present episode no longer takes messages."""
+        return self._is_broken
+
     def open_episode(self, episode: LiveEpisode) -> None:
         """Write what follows into this episode's bag. A queue marker: runs in this thread."""
         self._episode = episode
@@ -61,7 +66,7 @@ class WriterThread:
     def _write(self, samples: list[Sample]) -> None:
         episode = self._episode
         if episode is None or self._is_broken:
-            return  # what a broken bag did not take is counted as dropped when the episode is closed
+            return  # what a broken bag did not take is counted as dropped when its account is settled
         self._guarded(lambda: episode.bag.write(samples))
         self._guarded(lambda: episode.bag.close_chunk_if_due(time.monotonic_ns()))
 
