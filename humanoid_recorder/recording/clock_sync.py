@@ -1,7 +1,6 @@
 """Whether the system clock is kept by NTP or PTP, as the kernel knows it."""
 
 import ctypes
-import ctypes.util
 
 _STA_UNSYNC = 0x0040
 _TIMEX_BYTES = 208
@@ -15,16 +14,12 @@ def is_clock_synchronised() -> bool | None:
     Returns:
         Whether some daemon keeps the clock; None where the kernel cannot be asked.
     """
-    name = ctypes.util.find_library("c")
-    if name is None:
-        return None
     buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
     try:
-        libc = ctypes.CDLL(name, use_errno=True)
-        state = libc.adjtimex(buffer)
+        state = ctypes.CDLL(None).adjtimex(buffer)
     except (OSError, AttributeError):
         return None
     if state < 0:
-        return None if ctypes.get_errno() else False
+        return None
     status = int.from_bytes(buffer.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], byteorder="little")
     return not status & _STA_UNSYNC

@@ -79,7 +79,7 @@ class StateBuilder:
             discarded=discarded,
             silent=tuple(silent),
             problems=tuple(ProblemState(stream=p.stream, problem=p.problem, remedy=p.remedy) for p in plan.problems()),
-            streams=self._streams(plan, activity, accounts),
+            streams=self._streams(plan, activity, accounts, now_log_ns=recorder.intake.clock.now_ns()),
             labels=LabelsRecord(**asdict(recorder.labels)),
             queue=QueueState(bytes=level.bytes, max_bytes=level.max_bytes, high_water_bytes=level.high_water_bytes),
             disk=self._disk(recorder, activity),
@@ -87,14 +87,22 @@ class StateBuilder:
         )
 
     def _streams(
-        self, plan: StreamPlan, activity: Mapping[int, Activity], accounts: Mapping[int, StreamAccount]
+        self,
+        plan: StreamPlan,
+        activity: Mapping[int, Activity],
+        accounts: Mapping[int, StreamAccount],
+        *,
+        now_log_ns: int,
     ) -> tuple[StreamState, ...]:
         subscribed = [
-            self._stream(channel, activity[channel.id], accounts.get(channel.id)) for channel in plan.channels()
+            self._stream(channel, activity[channel.id], accounts.get(channel.id), now_log_ns=now_log_ns)
+            for channel in plan.channels()
         ]
         return (*subscribed, *(_unsubscribed(stream) for stream in plan.unsubscribed()))
 
-    def _stream(self, channel: Channel, activity: Activity, account: StreamAccount | None) -> StreamState:
+    def _stream(
+        self, channel: Channel, activity: Activity, account: StreamAccount | None, *, now_log_ns: int
+    ) -> StreamState:
         now_ns = time.monotonic_ns()
         rate_hz = self._rates.setdefault(channel.id, RateMeter()).read(count=activity.received, now_ns=now_ns)
         last_ns = activity.last_log_ns
@@ -106,7 +114,7 @@ class StateBuilder:
             required=channel.stream.required,
             expected_hz=channel.stream.rate_hz,
             rate_hz=rate_hz,
-            age_ms=None if last_ns is None else max(0.0, (time.time_ns() - last_ns) / 1e6),
+            age_ms=None if last_ns is None else max(0.0, (now_log_ns - last_ns) / 1e6),
             longest_gap_ms=None if account is None else account.longest_gap_ns / 1e6,
             received=account.received if account else activity.received,
             dropped=account.dropped if account else 0,

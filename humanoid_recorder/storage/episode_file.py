@@ -117,7 +117,7 @@ class StopRecord(_Record):
     """From start to stop, the pre-roll not counted."""
     messages: int
     bytes: int
-    """Size of the MCAP file."""
+    """Size of the MCAP file without this record and the summary behind it."""
     lost: int | None
     """Sum over the streams; None when it is unknown for one of them."""
     dropped: int
