@@ -1,5 +1,6 @@
 """``humanoid-recorder record``: the options, and which of the two ways of recording they ask for."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -121,9 +122,14 @@ def record(
 
 def _record(request: RecordRequest) -> int:
     optional = _check_profile(request.choice.profile)
-    attended = not request.is_for_script and sys.stdin.isatty() and sys.stdout.isatty()
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    attended = is_terminal and not request.is_for_script
     # The recorder is started first: it takes as long to import what it needs as we do.
     with StopSignals() as signals, RecorderChild(request, attended=attended) as child:
+        if attended:
+            from humanoid_recorder.cli.record_terminal import record_attended
+
+            return record_attended(request, child, signals, optional=optional)
         from humanoid_recorder.cli.record_script import record_unattended
 
         return record_unattended(request, child, signals, optional=optional)

@@ -56,10 +56,10 @@ class StopSignals:
         if self.received is None:
             self.received = signal.Signals(number)
         if number == signal.SIGHUP:
-            self._leave_terminal()
+            self.leave_terminal()
 
-    def _leave_terminal(self) -> None:
-        """Write nowhere instead of to a terminal that has gone: every write to it would fail."""
+    def leave_terminal(self) -> None:
+        """From now on write nowhere instead of to the terminal, which has gone: every write to it would fail."""
         nowhere = os.open(os.devnull, os.O_RDWR)
         for fd in self._terminals:
             os.dup2(nowhere, fd)
@@ -80,7 +80,7 @@ class RecorderChild:
     def __init__(self, request: RecordRequest, *, attended: bool) -> None:
         self.instance = secrets.token_hex(4)
         """Stands in every state of this child; a twin's differs."""
-        self.was_killed = False
+        self._was_killed = False
         self._folder = tempfile.TemporaryDirectory(prefix="humanoid_recorder_")
         folder = Path(self._folder.name)
         self._log = folder / "log" if attended else None
@@ -100,6 +100,8 @@ class RecorderChild:
             self.stop()
         finally:
             self._folder.cleanup()
+        if self._was_killed:
+            print(f"The recorder did not end within {_SEAL_S:g} s and was killed.", file=sys.stderr)
 
     def is_running(self) -> bool:
         """Whether the process is alive."""
@@ -120,8 +122,7 @@ class RecorderChild:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-            self.was_killed = True
-            print(f"The recorder did not end within {_SEAL_S:g} s and was killed.", file=sys.stderr)
+            self._was_killed = True
 
     def wait(self, timeout_s: float) -> None:
         """Wait until it has ended by itself, at most so long."""
@@ -165,9 +166,8 @@ class RecorderEnded(RosError):  # noqa: N818 - it says what happened
         code = child.exit_code or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         log = child.log_lines()
-        super().__init__(
-            f"The recorder {how}; {'it said:' if log else 'what it said is above.'}", remedy="\n".join(log)
-        )
+        said = "\n".join(["it said:", *log]) if log else "what it said is above."
+        super().__init__(f"The recorder {how}; {said}")
         self.exit_code = code if code > 0 else 1
 
 

@@ -4,11 +4,12 @@ import json
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from humanoid_recorder.cli.record_child import RecorderChild, StopSignals
 from humanoid_recorder.cli.record_request import RecordRequest
-from humanoid_recorder.cli.record_session import EpisodeResult, describe_silence, heard, recorder_of
+from humanoid_recorder.cli.record_session import EpisodeResult, count_of, describe_silence, heard, recorder_of
 from humanoid_recorder.core.errors import EXIT_BAD, CommandRefused, RecorderUnavailableError
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.ros.recorder_client import RecorderClient
@@ -19,8 +20,10 @@ _START_UP_S = 30.0
 _SEAL_S = 60.0
 """For a queue of 256 MB on a slow disk."""
 _ANNOUNCE_WAIT_S = 1.0
-_SETTLE_S = 0.5
-"""With --all or --regex a recording begins when no new topic has turned up for this long."""
+_SETTLE_NS = 400_000_000
+"""With --all or --regex a recording begins when two states so far apart show the same topics."""
+_SETTLE_S = 2.0
+"""At the latest after this long without news."""
 
 
 def record_unattended(
@@ -92,15 +95,13 @@ class _Script:
         return self._settle(ready) if self._request.choice.is_open else ready
 
     def _settle(self, state: RecorderState) -> RecorderState:
-        """Wait until no further topics turn up."""
+        """Wait until one state to the next shows no further topic."""
         seen: RecorderState | None = state
         while seen is not None:
-            state, known = seen, heard(seen.streams)
-
-            def has_more(now: RecorderState, known: int = known) -> bool:
-                return heard(now.streams) > known
-
-            seen = self._client.wait_for(has_more, timeout_s=_SETTLE_S, give_up=self._signals.came)
+            state, after_ns = seen, seen.time_ns + _SETTLE_NS
+            seen = self._client.wait_for(partial(_is_later, after_ns), timeout_s=_SETTLE_S, give_up=self._signals.came)
+            if seen is not None and heard(seen.streams) == heard(state.streams):
+                return seen
         return state
 
     def _refusal(self) -> CommandRefused:
@@ -110,11 +111,12 @@ class _Script:
                 f"Nothing that is to be recorded has arrived within {wait_s:g} s.",
                 remedy="Is the robot running, in this ROS_DOMAIN_ID and network range?",
             )
+        without = "set 'required: false' for" if self._request.choice.profile else "leave out"
         required = sum(stream.required for stream in state.streams)
         return CommandRefused(
             f"{len(state.silent)} of {required} required streams are silent after {wait_s:g} s; nothing was recorded:\n"
             f"{describe_silence(state)}",
-            remedy="Start their publishers, set 'required: false' for them in the profile, or --wait longer.",
+            remedy=f"Start their publishers, wait longer (--wait), or {without} them.",
         )
 
     def _record(self, session: Path, number: int) -> None:
@@ -122,7 +124,7 @@ class _Script:
         episode_id = str(self._client.call("start")["episode"])
         begun_s = time.monotonic()
         count = f" {number} of {self._request.episodes}" if self._request.episodes else ""
-        _say(f"Recording{count}: {heard(self._newest().streams)} streams into {session / episode_id}")
+        _say(f"Recording{count}: {count_of(heard(self._newest().streams), 'stream')} into {session / episode_id}")
         try:
             self._until_sealed(episode_id, begun_s)
         except RecorderUnavailableError:
@@ -171,6 +173,10 @@ class _Script:
         if state is None:
             raise RecorderUnavailableError("The recorder has said nothing yet.")
         return state
+
+
+def _is_later(after_ns: int, state: RecorderState) -> bool:
+    return state.time_ns > after_ns
 
 
 def _is_ready(state: RecorderState) -> bool:

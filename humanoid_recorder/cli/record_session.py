@@ -12,8 +12,8 @@ from humanoid_recorder.core.labels import End
 from humanoid_recorder.recording.episode_record import EVENTS_STREAM
 from humanoid_recorder.recording.state import RecorderState, StreamState
 from humanoid_recorder.ros.recorder_client import RecorderClient, connect
-from humanoid_recorder.storage.episode_file import EpisodeFile
-from humanoid_recorder.storage.layout import DISCARDED_FOLDER
+from humanoid_recorder.storage.episode_file import EPISODE_FILE, EpisodeFile
+from humanoid_recorder.storage.layout import DISCARDED_FOLDER, UNFINISHED_SUFFIX
 
 _LAST_WORDS_S = 1.0
 
@@ -59,6 +59,18 @@ class EpisodeResult:
             if path.is_dir():
                 return cls(path, EpisodeFile.read(path))
         return None
+
+    @classmethod
+    def all_kept(cls, session: Path) -> "list[EpisodeResult]":
+        """Return the sealed episodes of a session that are not discarded, oldest first.
+
+        Raises:
+            BagReadError: A record cannot be read.
+        """
+        files = sorted(session.glob(f"[!.]*/{EPISODE_FILE}"))
+        return [
+            cls(file.parent, EpisodeFile.read(file.parent)) for file in files if file.parent.suffix != UNFINISHED_SUFFIX
+        ]
 
     def summary(self) -> dict[str, object]:
         """Return what ``--json`` prints."""
@@ -125,3 +137,8 @@ def describe_silence(state: RecorderState) -> str:
 def heard(streams: tuple[StreamState, ...]) -> int:
     """Return how many streams have delivered something."""
     return sum(stream.age_ms is not None for stream in streams)
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return ``1 stream``, ``2 streams``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -112,7 +112,7 @@ class RecorderClient(Generic[StateT]):
                 state = self._state
                 if state is not None and accept(state):
                     return state
-                self._require_running()
+                self.require_running()
                 left_s = _SLICE_S if deadline_s is None else min(_SLICE_S, deadline_s - time.monotonic())
                 if left_s <= 0 or give_up():
                     return None
@@ -144,6 +144,20 @@ class RecorderClient(Generic[StateT]):
         if not result.successful:
             raise CommandRefused(f"The labels {', '.join(labels)} cannot be set: {result.reason}.")
 
+    def require_running(self) -> None:
+        """Look whether the recorder is still there.
+
+        Raises:
+            RecorderUnavailableError: It has ended, or what it says cannot be understood.
+        """
+        if self._unreadable:
+            raise RecorderUnavailableError(
+                f"What the recorder {self._recorder} says cannot be understood: {self._unreadable}",
+                remedy="Use the same version of humanoid_recorder on both sides.",
+            )
+        if not self._is_running():
+            raise RecorderUnavailableError(f"The recorder {self._recorder} has ended.")
+
     def _ask(self, client: Client[Any, Any], request: object, *, what: str) -> Any:
         deadline_s = time.monotonic() + _ANSWER_S
         while not client.service_is_ready():
@@ -157,21 +171,12 @@ class RecorderClient(Generic[StateT]):
         return future.result()
 
     def _require_in_time(self, deadline_s: float, what: str) -> None:
-        self._require_running()
+        self.require_running()
         if time.monotonic() > deadline_s:
             raise RecorderUnavailableError(
                 f"The recorder {self._recorder} has not answered {what} within {_ANSWER_S:g} s.",
                 remedy="Is it running, under this name and in this ROS_DOMAIN_ID?",
             )
-
-    def _require_running(self) -> None:
-        if self._unreadable:
-            raise RecorderUnavailableError(
-                f"What the recorder {self._recorder} says cannot be understood: {self._unreadable}",
-                remedy="Use the same version of humanoid_recorder on both sides.",
-            )
-        if not self._is_running():
-            raise RecorderUnavailableError(f"The recorder {self._recorder} has ended.")
 
     def _hear(self, message: String) -> None:
         try:

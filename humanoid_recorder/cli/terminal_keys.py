@@ -1,0 +1,59 @@
+"""Keys of the terminal, one at a time and without Enter; over SSH as well, and from foot pedals that type a space."""
+
+import contextlib
+import os
+import select
+import termios
+import tty
+from types import TracebackType
+from typing import Any, Self
+
+_ESCAPE = b"\x1b"
+_READ_BYTES = 256
+
+
+class TerminalKeys:
+    """Reads keys while the block lasts, and leaves the terminal as it was.
+
+    Ctrl-C stays a signal.
+
+    Args:
+        fd: File descriptor of a terminal.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._saved: list[Any] = []
+        self.is_gone = False
+        """Whether the terminal has been closed."""
+
+    def __enter__(self) -> Self:
+        self._saved = termios.tcgetattr(self._fd)
+        tty.setcbreak(self._fd, termios.TCSANOW)
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(termios.error):  # a terminal that has gone needs no restoring
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._saved)
+
+    def read(self, timeout_s: float) -> str:
+        """Return the keys that have been pressed; waits for the first of them.
+
+        Keys that send a sequence (arrows, function keys) are left out: their letters mean something else here.
+
+        Args:
+            timeout_s: How long to wait at most.
+        """
+        if self.is_gone:
+            return ""
+        try:
+            if not select.select([self._fd], [], [], timeout_s)[0]:
+                return ""
+            data = os.read(self._fd, _READ_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self.is_gone = True
+        return data.partition(_ESCAPE)[0].decode(errors="ignore")
