@@ -1,23 +1,20 @@
-"""What every test with real ROS 2 shares: a domain of its own, a context, nodes, and processes that always end.
+"""What every test with real ROS 2 shares: a context, nodes, and processes that always end.
 
 Typing a fixture in a test: ``if TYPE_CHECKING: from test.ros.conftest import StartNode`` and a quoted annotation (at
 run time ``test`` would be the package of the standard library).
 """
 
-import fcntl
 import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import IO, Protocol
 
 import pytest
@@ -32,7 +29,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     importlib.import_module("rosidl_generator_py")
 
-DOMAINS = 100
 WAIT_S = 20.0
 """How long a test waits for something that is bound to happen."""
 STOP_S = 5.0
@@ -136,24 +132,6 @@ def _no_thread_is_left_behind() -> Iterator[None]:
         thread.join(2.0)
     alive = [thread.name for thread in left if thread.is_alive()]
     assert not alive, f"threads still running after the test: {alive}"
-
-
-@pytest.fixture
-def domain_id(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A domain that no other test on this machine uses at the same time; child processes inherit it."""
-    with ExitStack() as stack:
-        for attempt in range(DOMAINS):
-            domain = 1 + (os.getpid() + attempt) % DOMAINS
-            lock = stack.enter_context((Path(tempfile.gettempdir()) / f"ros_test_domain_{domain}.lock").open("w"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
-            monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-            yield domain
-            return
-        pytest.fail(f"all {DOMAINS} ROS domains are in use")
 
 
 @pytest.fixture
