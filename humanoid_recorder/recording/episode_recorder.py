@@ -339,14 +339,17 @@ class EpisodeRecorder:
         sealed: SealedEpisode | None = None
         try:
             sealed = self._finish(episode)
-        finally:  # whatever happens: an episode that stayed here would hide all later ones from the operator
+        finally:
             self._writer.close_episode()
             with self._lock:
-                self._sealing = tuple(other for other in self._sealing if other is not episode)
-                self._begun.pop(episode.id, None)
-                if sealed is not None:
-                    self.sealed.add(sealed)
-                    self._apply_late_commands(episode, sealed)
+                try:
+                    if sealed is not None:
+                        self.sealed.add(sealed)
+                        self._apply_late_commands(episode, sealed)
+                finally:  # whatever happens: an episode that stayed here would hide all later ones from the operator
+                    self._sealing = tuple(other for other in self._sealing if other is not episode)
+                    self._begun.pop(episode.id, None)
+            self._on_change()
 
     def _finish(self, episode: LiveEpisode) -> SealedEpisode:
         """Complete the bag and its record, or leave them unfinished."""
