@@ -10,16 +10,18 @@ from setuptools import find_packages, setup
 
 PACKAGE = "humanoid_recorder"
 
-# Lower bounds are what Ubuntu 24.04 has, the home of ROS Jazzy and Kilted; pydantic 2 and mcap come from pip there too.
+# Lower bounds were run. Those of numpy, pillow, pyyaml and rich are what Ubuntu 24.04 has, the home of ROS Jazzy and
+# Kilted; its pydantic and typer are too old, so they and mcap come from pip there too.
 RUNTIME = [
-    "mcap>=1.2",
-    "mcap-ros2-support>=0.5.5",
+    "mcap>=1.6",
+    "mcap-ros2-support>=0.6",
     "numpy>=1.26",
     "pillow>=10.2",
     "pydantic>=2.5",
     "pyyaml>=6.0.1",
     "rich>=13.7",
-    "typer>=0.9",
+    "typer>=0.12.5",
+    "zstandard>=0.22",
 ]
 EXTRAS = {
     # ROS 2 itself as wheels (Linux x86_64), for machines without a ROS distribution. One of the two: they cannot share
