@@ -109,7 +109,7 @@ def doctor(
         list[str] | None, typer.Option(help="Run only this check, by the name it is shown with; may be repeated.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
-) -> int:
+) -> None:
     """Check whether this computer is fit to record, and say what to do where it is not.
 
     Takes some 6 s: messages go to another process and back, and the disk is written to for at most 2 s.
@@ -145,4 +145,4 @@ def doctor(
         console.print(finding_table(findings))
         console.print()
         console.print(verdict(findings))
-    return 0 if fit else EXIT_BAD
+    raise typer.Exit(0 if fit else EXIT_BAD)

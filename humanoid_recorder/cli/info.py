@@ -21,7 +21,7 @@ def info(
         bool, typer.Option("--verify", help="Read every message and compare every checksum, too.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
-) -> int:
+) -> None:
     """Show what is in a bag, topic by topic, and whether it is whole.
 
     Needs no ROS. lost = never reached the recorder; dropped = discarded by it; gap = longest silence.
@@ -50,4 +50,4 @@ def info(
         sys.stdout.write(report.model_dump_json(indent=1) + "\n")
     else:
         show(report, Console(highlight=False))
-    return 0 if report.whole else EXIT_BAD
+    raise typer.Exit(0 if report.whole else EXIT_BAD)
