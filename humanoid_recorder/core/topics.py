@@ -1,7 +1,7 @@
 """Which topics of the graph are recorded, for recordings without a profile."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from humanoid_recorder.core.errors import SpecError
 
@@ -17,13 +17,11 @@ class TopicSelection:
     """
 
     everything: bool = False
-    """All topics but our own, /rosout, /parameter_events and hidden ones (a name part starting with ``_``)."""
+    """All topics but /rosout, /parameter_events and hidden ones (a name part starting with ``_``)."""
     topics: frozenset[str] = frozenset()
     """Fully qualified names; each is waited for."""
     include: re.Pattern[str] | None = None
     exclude: re.Pattern[str] | None = None
-    own_topics: frozenset[str] = field(default_factory=frozenset)
-    """Topics of the recorder itself, never recorded by ``everything`` or ``include``."""
 
     @property
     def is_empty(self) -> bool:
@@ -34,7 +32,7 @@ class TopicSelection:
         """Whether a topic that has turned up is to be recorded."""
         if topic in self.topics:
             return True
-        if topic in self.own_topics or (self.exclude is not None and self.exclude.search(topic)):
+        if self.exclude is not None and self.exclude.search(topic):
             return False
         if self.include is not None and self.include.search(topic):
             return True
@@ -65,10 +63,3 @@ def compile_pattern(pattern: str, *, option: str) -> re.Pattern[str] | None:
             f"{option} {pattern!r} is not a regular expression: {error}.",
             remedy="To match a group of topics write for example '/left_hand/.*'.",
         ) from error
-
-
-def resolve_topic(topic: str, *, namespace: str) -> str:
-    """Make a topic name fully qualified: relative names live in the namespace."""
-    if topic.startswith("/"):
-        return topic
-    return f"{namespace.rstrip('/')}/{topic}"

@@ -33,6 +33,7 @@ class ActiveRecorder:
         node: The recorder node; asked about the graph and names only.
         folder: The session's folder; released by ``close``.
         parameters: What to record.
+        instance: Tells this process from another one of the same name.
         labels: What the operator has said so far.
         on_change: Called after every change of state, in any thread.
     """
@@ -43,6 +44,7 @@ class ActiveRecorder:
         folder: SessionFolder,
         parameters: RecorderParameters,
         *,
+        instance: str,
         labels: Labels,
         on_change: Callable[[], None],
     ) -> None:
@@ -69,9 +71,7 @@ class ActiveRecorder:
         self._plan = StreamPlan(
             streams=_profile_streams(node, parameters), selection=parameters.selection, lookup=message_type
         )
-        self._states = StateBuilder(
-            node=node.get_fully_qualified_name(), instance=parameters.instance, robot=self._robot
-        )
+        self._states = StateBuilder(node=node.get_fully_qualified_name(), instance=instance, robot=self._robot)
         # Its own node, never given to an executor: one that spun it would take the messages away.
         self._ingest_node = rclpy.create_node(
             f"_{node.get_name()}_ingest",
@@ -96,6 +96,12 @@ class ActiveRecorder:
     def has_all_streams(self) -> bool:
         """Whether every stream that is known of is subscribed."""
         return not self._plan.unsubscribed() and bool(self._plan.channels())
+
+    def is_ready(self) -> bool:
+        """Whether a start would record every required stream at once."""
+        activity = self.recorder.intake.activity()
+        heard = any(line.received for line in activity.values())
+        return heard and not silent_streams(self._plan, activity)
 
     def start(self) -> LiveEpisode:
         """Begin an episode.

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidHandle
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -21,19 +23,21 @@ from std_msgs.msg import String
 from humanoid_recorder.core.errors import EXIT_BAD, HumanoidRecorderError, RecorderUnavailableError
 from humanoid_recorder.nodes.active_recorder import ActiveRecorder, robot_name
 from humanoid_recorder.nodes.recorder_diagnostics import diagnostics
+from humanoid_recorder.nodes.recorder_log import RecorderLog
 from humanoid_recorder.nodes.recorder_parameters import (
     LABELS,
     RecorderParameters,
     declare_parameters,
+    read_instance,
     read_labels,
     read_parameters,
 )
 from humanoid_recorder.nodes.recorder_services import RecorderServices
+from humanoid_recorder.nodes.twin_watch import DISCOVERY_S, TwinWatch
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.recording.state_builder import inactive_state
 from humanoid_recorder.ros.qos import LATCHED
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, run_node
-from humanoid_recorder.ros.twins import has_living_twin
 from humanoid_recorder.storage.layout import SessionFolder
 
 _STATE_PERIOD_S = 0.5
@@ -56,17 +60,22 @@ class Recorder(LifecycleNode, RunnableNode):
         self._is_closing = False
         self._parent_pid = os.getppid()
         self._discovery_turn = 0
+        self._was_ready = False
+        self._log = RecorderLog(self.get_logger())
         declare_parameters(self)
         self._state_publisher = self.create_publisher(String, "~/state", LATCHED)
         self._events_publisher = self.create_publisher(String, "~/events", 10)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._instance = read_instance(self)
+        self._twins = TwinWatch(self, instance=self._instance, on_twin=self._leave_to_twin)
         self._commands = RecorderServices(self, active=lambda: self._active, on_mark=self._publish_event)
         self._changed = self.create_guard_condition(self._publish_state)
         self.add_post_set_parameters_callback(self._take_labels)
-        self.create_timer(_STATE_PERIOD_S, self._on_state_timer)
-        self.create_timer(_DISCOVERY_PERIOD_S, self._on_discovery_timer)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # the node's own may be simulated, and stand still
+        self.create_timer(_STATE_PERIOD_S, self._on_state_timer, clock=steady)
+        self.create_timer(_DISCOVERY_PERIOD_S, self._on_discovery_timer, clock=steady)
         if bool(self.get_parameter("autostart").value):
-            self._autostart_timer = self.create_timer(0.0, self._autostart)
+            self._autostart_timer = self.create_timer(DISCOVERY_S, self._autostart, clock=steady)
 
     # Lifecycle -------------------------------------------------------------------------------------------------------
 
@@ -93,16 +102,12 @@ class Recorder(LifecycleNode, RunnableNode):
             self._deactivate(reason)
 
     def _configure(self) -> None:
-        own = ("~/state", "~/events", "~/frames", "~/transition_event")
-        self._settings = read_parameters(self, own_topics=frozenset(self.resolve_topic_name(name) for name in own))
-        if has_living_twin(self, state_topic=self.resolve_topic_name("~/state")):
-            raise RecorderUnavailableError(
-                f"Another recorder named {self.get_fully_qualified_name()} is running.",
-                remedy="Stop it, or start this one in a namespace of its own (--ros-args -r __ns:=/robot2).",
-            )
+        self._settings = read_parameters(self)
+        if self._twins.error is not None:
+            raise self._twins.error
         self._idle_state = inactive_state(
             node=self.get_fully_qualified_name(),
-            instance=self._settings.instance,
+            instance=self._instance,
             robot=robot_name(self, self._settings),
         )
         self._publish_state()
@@ -114,7 +119,12 @@ class Recorder(LifecycleNode, RunnableNode):
             robot = robot_name(self, self._settings)
             folder = SessionFolder.open(self._settings.out, robot=robot, now_ns=time.time_ns())
             self._active = ActiveRecorder(
-                self, folder, self._settings, labels=read_labels(self), on_change=self._on_change
+                self,
+                folder,
+                self._settings,
+                instance=self._instance,
+                labels=read_labels(self),
+                on_change=self._on_change,
             )
             self._active.discover()
         self.get_logger().info(f"session {folder.path}")
@@ -150,6 +160,11 @@ class Recorder(LifecycleNode, RunnableNode):
                 self._stop.request("the recorder could not be started", exit_code=self._exit_code)
                 return
 
+    def _leave_to_twin(self) -> None:
+        if self._active is not None and self._twins.error is not None:
+            self.get_logger().error(str(self._twins.error))
+            self._stop.request("a twin", exit_code=self._twins.error.exit_code)
+
     # Timers and topics -----------------------------------------------------------------------------------------------
 
     def _on_state_timer(self) -> None:
@@ -167,6 +182,9 @@ class Recorder(LifecycleNode, RunnableNode):
                 return
             if not self._active.has_all_streams() or self._discovery_turn % _CALM_DISCOVERY_TURNS == 0:
                 self._active.discover()
+            if self._active.is_ready() != self._was_ready:
+                self._was_ready = not self._was_ready
+                self._publish_state()
 
     def _take_labels(self, parameters: "list[Parameter[Any]]") -> None:
         with self._lock:
@@ -184,6 +202,7 @@ class Recorder(LifecycleNode, RunnableNode):
                 self._publish(state)
 
     def _publish(self, state: RecorderState) -> None:
+        self._log.follow(state)
         self._state_publisher.publish(String(data=state.model_dump_json()))
         self._diagnostics_publisher.publish(diagnostics(state))
 

@@ -51,7 +51,6 @@ class RecorderParameters:
     pre_roll_max_bytes: int
     queue_max_bytes: int
     ingest: str
-    instance: str
     """In every state: tells this process from another one of the same name."""
 
 
@@ -66,17 +65,21 @@ def declare_parameters(node: Node) -> None:
         node.declare_parameter(name, "", ParameterDescriptor(description=description))
 
 
+def read_instance(node: Node) -> str:
+    """Read the name of this process, or make one."""
+    return str(node.get_parameter("instance").value) or secrets.token_hex(4)
+
+
 def read_labels(node: Node) -> Labels:
     """Read the labels as they are set now."""
     return Labels(**{name: str(node.get_parameter(name).value) for name in LABELS})
 
 
-def read_parameters(node: Node, *, own_topics: frozenset[str]) -> RecorderParameters:
+def read_parameters(node: Node) -> RecorderParameters:
     """Read and check everything else.
 
     Args:
         node: The recorder.
-        own_topics: Topics that are never recorded by ``all`` or ``regex``.
 
     Raises:
         SpecError: Something is wrong, or nothing was chosen to record.
@@ -103,7 +106,6 @@ def read_parameters(node: Node, *, own_topics: frozenset[str]) -> RecorderParame
         topics=frozenset(node.resolve_topic_name(topic) for topic in listed),
         include=compile_pattern(text("regex"), option="regex"),
         exclude=compile_pattern(text("exclude"), option="exclude"),
-        own_topics=own_topics,
     )
     if profile is None and selection.is_empty:
         raise SpecError(
@@ -120,5 +122,4 @@ def read_parameters(node: Node, *, own_topics: frozenset[str]) -> RecorderParame
         pre_roll_max_bytes=round(number("pre_roll_max_mb") * 1e6),
         queue_max_bytes=round(number("queue_max_mb") * 1e6),
         ingest=text("ingest"),
-        instance=text("instance") or secrets.token_hex(4),
     )

@@ -117,6 +117,8 @@ class RecorderState(_State):
     node: str
     instance: str
     """Random; two recorders under one name differ in it."""
+    since_ns: int
+    """When the process started; of two recorders under one name the older one stays."""
     time_ns: int
     phase: Phase
     robot: str

@@ -27,6 +27,8 @@ from humanoid_recorder.storage.episode_file import LabelsRecord
 
 RECENT_EPISODES = 8
 
+PROCESS_STARTED_NS = time.time_ns()
+
 
 def silent_streams(plan: StreamPlan, activity: Mapping[int, Activity]) -> list[str]:
     """Return the required streams that are not subscribed or of which nothing has arrived."""
@@ -38,7 +40,13 @@ def silent_streams(plan: StreamPlan, activity: Mapping[int, Activity]) -> list[s
 def inactive_state(*, node: str, instance: str, robot: str) -> RecorderState:
     """Describe a recorder that is not subscribed to anything."""
     return RecorderState(
-        node=node, instance=instance, time_ns=time.time_ns(), phase=Phase.INACTIVE, robot=robot, session=""
+        node=node,
+        instance=instance,
+        since_ns=PROCESS_STARTED_NS,
+        time_ns=time.time_ns(),
+        phase=Phase.INACTIVE,
+        robot=robot,
+        session="",
     )
 
 
@@ -69,6 +77,7 @@ class StateBuilder:
         return RecorderState(
             node=self._node,
             instance=self._instance,
+            since_ns=PROCESS_STARTED_NS,
             time_ns=time.time_ns(),
             phase=_phase(recorder, has_streams=any(a.received for a in activity.values()), silent=silent),
             robot=self._robot,

@@ -12,13 +12,14 @@ def read_graph(node: Node, wanted: Callable[[str], bool]) -> dict[str, TopicOnGr
     """Read what discovery knows now.
 
     Args:
-        node: Any node of the process.
+        node: Ours; a topic that nobody else publishes is left out.
         wanted: Which topics to look at; looking costs some 50 us a topic.
 
     Returns:
-        The wanted topics that have a publisher, by name. Topics that are only subscribed to are left out.
+        The wanted topics that somebody else publishes, by name, with all of their publishers.
     """
     topics = {}
+    own_name = node.get_fully_qualified_name()
     for name, _types in node.get_topic_names_and_types():
         if not wanted(name):
             continue
@@ -31,7 +32,7 @@ def read_graph(node: Node, wanted: Callable[[str], bool]) -> dict[str, TopicOnGr
             )
             for info in node.get_publishers_info_by_topic(name)
         )
-        if publishers:
+        if any(publisher.node != own_name for publisher in publishers):
             topics[name] = TopicOnGraph(name, publishers)
     return topics
 

@@ -3,23 +3,19 @@ import re
 import pytest
 
 from humanoid_recorder.core.errors import SpecError
-from humanoid_recorder.core.topics import TopicSelection, compile_pattern, is_hidden, resolve_topic
-
-OWN = frozenset({"/recorder/state"})
+from humanoid_recorder.core.topics import TopicSelection, compile_pattern, is_hidden
 
 
-@pytest.mark.parametrize(
-    "topic", ["/rosout", "/parameter_events", "/recorder/state", "/_hidden", "/arm/_action/status"]
-)
+@pytest.mark.parametrize("topic", ["/rosout", "/parameter_events", "/_hidden", "/arm/_action/status"])
 def test_everything_leaves_out_what_is_not_of_the_robot(topic: str) -> None:
-    selection = TopicSelection(everything=True, own_topics=OWN)
+    selection = TopicSelection(everything=True)
     assert selection.wants("/joint_states")
     assert not selection.wants(topic)
 
 
 def test_a_topic_that_is_listed_is_wanted_whatever_else_is_said() -> None:
     listed = frozenset({"/rosout", "/_hidden", "/recorder/state", "/a"})
-    selection = TopicSelection(topics=listed, own_topics=OWN, exclude=re.compile("a"))
+    selection = TopicSelection(topics=listed, exclude=re.compile("a"))
     assert all(selection.wants(topic) for topic in listed)
     assert not selection.wants("/b")
 
@@ -30,11 +26,10 @@ def test_exclude_wins_over_include_and_everything() -> None:
     assert not selection.wants("/camera/depth")
 
 
-def test_include_searches_in_the_name_and_finds_hidden_topics_but_not_our_own() -> None:
-    selection = TopicSelection(include=re.compile("state"), own_topics=OWN)
+def test_include_searches_in_the_name_and_finds_hidden_topics() -> None:
+    selection = TopicSelection(include=re.compile("state"))
     assert selection.wants("/joint_states")
     assert selection.wants("/_state")
-    assert not selection.wants("/recorder/state")
     assert not selection.wants("/joints")
 
 
@@ -57,11 +52,3 @@ def test_a_wrong_pattern_is_refused_with_the_name_of_the_option() -> None:
     compiled = compile_pattern("a.c", option="--regex")
     assert compiled is not None
     assert compiled.search("/xabc")
-
-
-@pytest.mark.parametrize(
-    ("topic", "namespace", "resolved"),
-    [("/a", "/robot", "/a"), ("a", "/robot", "/robot/a"), ("a/b", "/", "/a/b"), ("a", "", "/a")],
-)
-def test_relative_names_live_in_the_namespace(topic: str, namespace: str, resolved: str) -> None:
-    assert resolve_topic(topic, namespace=namespace) == resolved

@@ -1,0 +1,48 @@
+"""Listens for another recorder under our own name, for as long as we run.
+
+The graph alone cannot tell: a recorder that was killed stays in it until its lease runs out (20 s with Fast DDS), and
+its successor must not wait for that. A living one publishes its state, latched, so a newcomer hears it as soon as the
+two have found each other; and of two, the younger one leaves.
+"""
+
+from collections.abc import Callable
+
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from humanoid_recorder.core.errors import RecorderUnavailableError
+from humanoid_recorder.recording.state import RecorderState
+from humanoid_recorder.recording.state_builder import PROCESS_STARTED_NS
+from humanoid_recorder.ros.qos import LATCHED
+
+DISCOVERY_S = 0.6
+"""How long a newcomer listens before it starts: two processes on one network find each other in 0.1 to 0.5 s."""
+
+
+class TwinWatch:
+    """Finds an older recorder of our name.
+
+    Args:
+        node: The recorder; it publishes ``RecorderState`` on ``~/state``.
+        instance: By which our own states are known.
+        on_twin: Called once, from the executor, when one has been heard.
+    """
+
+    def __init__(self, node: Node, *, instance: str, on_twin: Callable[[], None]) -> None:
+        self.error: RecorderUnavailableError | None = None
+        """Why we must not run; None while we are alone, or the older one."""
+        self._instance = instance
+        self._on_twin = on_twin
+        node.create_subscription(String, "~/state", self._hear, LATCHED)
+
+    def _hear(self, message: String) -> None:
+        if self._instance in message.data or self.error is not None:
+            return
+        other = RecorderState.model_validate_json(message.data)
+        if other.since_ns > PROCESS_STARTED_NS:
+            return
+        self.error = RecorderUnavailableError(
+            f"Another recorder named {other.node} is running.",
+            remedy="Stop it, or start this one in a namespace of its own (--ros-args -r __ns:=/robot2).",
+        )
+        self._on_twin()
