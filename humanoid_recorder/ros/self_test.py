@@ -32,7 +32,7 @@ from std_msgs.msg import String
 from humanoid_recorder.core.cdr import encode_string_message
 from humanoid_recorder.core.samples import Arrival
 from humanoid_recorder.ros.ingest import MessageInfo, arrival_from
-from humanoid_recorder.ros.twins import has_living_twin
+from humanoid_recorder.ros.qos import LATCHED
 
 NEEDED_PACKAGES = (
     "std_msgs", "std_srvs", "sensor_msgs", "geometry_msgs", "diagnostic_msgs", "trajectory_msgs", "lifecycle_msgs",
@@ -43,6 +43,8 @@ _PINGS = 20
 _PING_PERIOD_S = 0.02
 _DISCOVERY_S = 6.0
 _LAST_PONG_S = 1.0
+_TWIN_S = 1.5
+"""A living recorder publishes its state twice a second, and keeps the last one for those who come later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,19 @@ def measure_round_trip() -> RoundTripPart:
 
 
 def look_at_graph(namespace: str) -> GraphPart:
-    """Look for a recorder in our place, and for what the robot publishes."""
-    with _private_node("recorder", namespace) as node:
-        twin = has_living_twin(node, state_topic=node.resolve_topic_name("~/state"))
+    """Listen for a living recorder in our place, and look at what the robot publishes."""
+    heard = threading.Event()
+    with _private_node("_self_test", namespace) as node:
+        executor = SingleThreadedExecutor(context=node.context)
+        executor.add_node(node)
+        node.create_subscription(String, "recorder/state", lambda _state: heard.set(), LATCHED)
+        deadline_s = time.monotonic() + _TWIN_S
+        while not heard.is_set() and time.monotonic() < deadline_s:
+            executor.spin_once(timeout_sec=0.05)
+        executor.shutdown()
         topics = node.get_topic_names_and_types()
         return GraphPart(
-            twin=twin,
+            twin=heard.is_set(),
             nodes=len(node.get_node_names()) - 1,
             raw_image_topics=tuple(sorted(name for name, types in topics if _RAW_IMAGE in types)),
         )
