@@ -21,6 +21,7 @@ _NONE = Text("–", style="dim")  # noqa: RUF001 - an en dash is what a table's 
 
 def show(report: InfoReport, console: Console) -> None:
     """Print everything the report has; of a bag that cannot be read only what its ``episode.json`` says."""
+    console.print(Text(report.path, style="bold"), soft_wrap=True)  # in one piece, to be copied
     console.print(_header(report))
     if report.topics:
         console.print(topic_table(report, wide=console.width >= _WIDE))
@@ -34,7 +35,7 @@ def topic_table(report: InfoReport, *, wide: bool) -> Table:
     table.add_column("topic", overflow="fold")
     if wide:
         table.add_column("type, QoS", overflow="fold")
-    for name in ("messages", "Hz", "gap ms", *(("lost", "dropped") if has_ledger else ())):
+    for name in ("count", "Hz", "gap ms", *(("lost", "drop") if has_ledger else ())):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
         table.add_column("first s", justify="right", no_wrap=True)
@@ -82,11 +83,8 @@ def _header(report: InfoReport) -> RenderableType:
 
 
 def _facts(report: InfoReport) -> Iterator[tuple[str, RenderableType]]:
-    yield "bag", Text(report.path, style="bold")
     if report.start_ns is not None:
-        utc = datetime.fromtimestamp(report.start_ns / _NS_PER_S, UTC)
-        local = utc.astimezone()
-        yield "start", f"{local:%Y-%m-%d %H:%M:%S %Z} ({utc:%H:%M:%S.%f}"[:-3] + " UTC)"
+        yield "start", _start(datetime.fromtimestamp(report.start_ns / _NS_PER_S, UTC))
     if report.readable:
         size = decimal(report.size_bytes or 0)
         files = "" if len(report.files) == 1 else f" in {len(report.files)} files"
@@ -99,6 +97,13 @@ def _facts(report: InfoReport) -> Iterator[tuple[str, RenderableType]]:
         )
     if report.episode is not None:
         yield from _episode_facts(report.episode)
+
+
+def _start(utc: datetime) -> str:
+    local, seconds = utc.astimezone(), utc.strftime("%H:%M:%S.%f")[:-3]
+    if not local.utcoffset():
+        return f"{utc:%Y-%m-%d} {seconds} UTC"
+    return f"{local:%Y-%m-%d %H:%M:%S} local time, {seconds} UTC"
 
 
 def _episode_facts(episode: EpisodeReport) -> Iterator[tuple[str, RenderableType]]:
