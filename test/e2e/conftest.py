@@ -4,7 +4,6 @@ Typing a fixture in a test: ``if TYPE_CHECKING: from test.e2e.conftest import St
 run time ``test`` would be the package of the standard library).
 """
 
-import os
 import re
 import shutil
 import signal
@@ -51,9 +50,7 @@ class Running:
     """A process whose two outputs are read line by line."""
 
     def __init__(self, command: Sequence[str], *, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self.process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._lines: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._news = threading.Condition()
         self._readers = [
@@ -121,25 +118,22 @@ class Running:
                 self._news.notify_all()
 
 
-def command_line() -> list[str]:
-    """Return how the command is called: as installed, else as it stands in this checkout."""
+@pytest.fixture
+def command_line(domain_id: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How the command is called in the test's domain: as installed, else as it stands in this checkout."""
     installed = shutil.which("humanoid-recorder")
-    return [installed] if installed else [sys.executable, "-m", "humanoid_recorder.cli.main"]
-
-
-def environment() -> dict[str, str]:
-    """Return the variables for a child process that is not called from the checkout."""
-    if shutil.which("humanoid-recorder"):
-        return dict(os.environ)
-    return {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    if installed:
+        return [installed]
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    return [sys.executable, "-P", "-m", "humanoid_recorder.cli.main"]
 
 
 @pytest.fixture
-def command(domain_id: int, tmp_path: Path) -> Iterator[StartCommand]:
+def command(command_line: list[str], tmp_path: Path) -> Iterator[StartCommand]:
     with ExitStack() as stack:
 
         def start(*arguments: str) -> Running:
-            running = Running([*command_line(), *arguments], folder=tmp_path)
+            running = Running([*command_line, *arguments], folder=tmp_path)
             stack.callback(running.end)
             return running
 
@@ -147,7 +141,7 @@ def command(domain_id: int, tmp_path: Path) -> Iterator[StartCommand]:
 
 
 @pytest.fixture
-def robot(domain_id: int, tmp_path: Path) -> Iterator[StartRobot]:
+def robot(command_line: list[str], tmp_path: Path) -> Iterator[StartRobot]:
     with ExitStack() as stack:
 
         def start(config: str = SMALL_ROBOT) -> Running:
