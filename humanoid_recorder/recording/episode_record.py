@@ -18,7 +18,8 @@ from humanoid_recorder.storage.episode_file import (
     StreamRecord,
 )
 
-EVENTS_STREAM = "events"
+EVENTS_STREAM = "~/events"
+"""In the ledger; no stream of a profile can have this name."""
 
 
 def start_record(episode: LiveEpisode, *, session: str, provenance: ProvenanceRecord) -> EpisodeFile:

@@ -1,6 +1,11 @@
 """Every message is accounted for, whatever happens in whatever order."""
 
+import threading
 from collections import Counter
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +14,7 @@ from hypothesis import strategies as st
 
 from humanoid_recorder.core.labels import Outcome
 from humanoid_recorder.core.ledger import StreamLedger
+from humanoid_recorder.recording.episode_record import EVENTS_STREAM
 from humanoid_recorder.storage.bag_reader import BagReader
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
@@ -20,7 +26,7 @@ TOPICS = {
     "joints": "/joints",
     "head": "/head",
     "robot_description": "/robot_description",
-    "events": "/g1/recorder/events",
+    EVENTS_STREAM: "/g1/recorder/events",
 }
 
 messages = st.tuples(
@@ -99,18 +105,89 @@ def test_received_and_latched_is_written_and_dropped_for_every_stream_of_every_e
     kept, discarded = made.recorder.sealed.counts()
     assert len(directories) == kept + discarded
     for directory in directories:
-        file = EpisodeFile.read(directory)
-        counted = Counter(message.topic for message in BagReader(directory).messages())
-        for name, ledger in file.ledger.items():
-            assert ledger.received + ledger.latched == ledger.written + ledger.dropped, name
-            assert ledger.written == counted[TOPICS[name]], name
-            assert ledger.dropped >= 0, name
-            if queue_max_bytes == 2**28:
-                assert ledger.dropped == 0, name
-        assert file.stop is not None
-        assert file.stop.messages == sum(counted.values())
-        assert file.stop.dropped == sum(ledger.dropped for ledger in file.ledger.values())
+        assert_accounts_balance(directory)
+        if queue_max_bytes == 2**28:
+            assert not any(ledger.dropped for ledger in EpisodeFile.read(directory).ledger.values())
     assert not any(corrections), "the queue itself counts every drop, and in the right episode"
+
+
+def assert_accounts_balance(directory: Path) -> Counter[str]:
+    """Compare the record of an episode with its bag; returns the messages in it by topic."""
+    file = EpisodeFile.read(directory)
+    counted = Counter(message.topic for message in BagReader(directory).messages())
+    for name, ledger in file.ledger.items():
+        assert ledger.received + ledger.latched == ledger.written + ledger.dropped, name
+        assert ledger.written == counted[TOPICS[name]], name
+        assert ledger.dropped >= 0, name
+    assert file.stop is not None
+    assert file.stop.messages == sum(counted.values())
+    assert file.stop.dropped == sum(ledger.dropped for ledger in file.ledger.values())
+    return counted
+
+
+class PouringIngest:
+    """A thread that delivers without a pause, and carries out a flush between two deliveries, as the real ones do."""
+
+    def __init__(self, rig: "Rig") -> None:
+        self._rig = rig
+        self._requests: SimpleQueue[Future[None]] = SimpleQueue()
+        self._running = True
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def flush(self) -> None:
+        done: Future[None] = Future()
+        self._requests.put(done)
+        done.result(60)
+
+    def stop(self) -> None:
+        self._running = False
+        self._thread.join()
+
+    def _run(self) -> None:
+        number = 0
+        while self._running or not self._requests.empty():
+            for channel_id in (JOINTS, JOINTS, CAMERA):
+                number += 1
+                self._rig.receive(channel_id, bytes(number * 7919 % 2000))
+            self._rig.take_waiting()
+            while not self._requests.empty():
+                self._requests.get().set_result(None)
+
+
+def has_received(ledger: StreamLedger, messages: int) -> bool:
+    return ledger.snapshot(written=0).received > messages
+
+
+@pytest.mark.parametrize("queue_max_bytes", [5_000, 2**28])
+def test_commands_while_messages_pour_in_lose_no_account_and_never_block(
+    make_rig: "MakeRig", rig: "Rig", monkeypatch: pytest.MonkeyPatch, corrections: list[int], queue_max_bytes: int
+) -> None:
+    channels = [line.channel for line in rig.recorder.intake._lines.values()]
+    made = make_rig(queue_max_bytes=queue_max_bytes)
+    made.subscribe(*channels)
+    ingest = PouringIngest(made)
+    monkeypatch.setattr(made.recorder, "_flush", ingest.flush)
+    episodes = []
+    for number in range(12):
+        episode = made.recorder.start()
+        ledger = episode.ledgers[CAMERA]
+        made.wait_for(partial(has_received, ledger, 20))
+        made.recorder.mark("x")
+        made.subscribe(channels[number % 2])
+        made.recorder.judge(Outcome.SUCCESS) if number % 3 else made.recorder.stop()
+        episodes.append(episode.id)
+    made.recorder.start()
+    assert made.recorder.close(reason="end", timeout_s=60)
+    ingest.stop()
+    for episode_id in episodes:
+        counted = assert_accounts_balance(made.directory(episode_id))
+        accounts = made.file(episode_id).ledger
+        assert accounts["joints"].lost == accounts["head"].lost == 0
+        if queue_max_bytes == 2**28:
+            assert counted["/joints"] >= 20
+            assert not any(account.dropped for account in accounts.values())
+    assert not any(corrections)
 
 
 def test_drops_are_shown_while_recording_and_charged_to_the_right_episode(make_rig: "MakeRig", rig: "Rig") -> None:
