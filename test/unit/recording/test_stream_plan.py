@@ -1,0 +1,202 @@
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from humanoid_recorder.core.errors import RosError, TypeUnavailableError
+from humanoid_recorder.core.graph import PublisherOnGraph, TopicOnGraph
+from humanoid_recorder.core.message_type import MessageType
+from humanoid_recorder.core.qos import Durability, QosOffer, Reliability, is_compatible
+from humanoid_recorder.core.streams import Stream
+from humanoid_recorder.core.topics import TopicSelection
+from humanoid_recorder.recording.channels import FIRST_CHANNEL_ID
+from humanoid_recorder.recording.stream_plan import StreamPlan
+
+STRONG = QosOffer(durability=Durability.TRANSIENT_LOCAL)
+WEAK = QosOffer(reliability=Reliability.BEST_EFFORT)
+INSTALLED = {"a/msg/A", "b/msg/B"}
+
+
+def lookup(name: str) -> MessageType:
+    if name not in INSTALLED:
+        raise TypeUnavailableError(f"{name} is not installed.", remedy="Install it.")
+    return MessageType(name, "", "", has_header=False)
+
+
+def topic(name: str, *publishers: tuple[str, QosOffer]) -> TopicOnGraph:
+    return TopicOnGraph(
+        name, tuple(PublisherOnGraph(f"/node{at}", type_, "", offer) for at, (type_, offer) in enumerate(publishers))
+    )
+
+
+def graph(*topics: TopicOnGraph) -> Mapping[str, TopicOnGraph]:
+    return {topic.name: topic for topic in topics}
+
+
+def plan_of(*streams: Stream, selection: TopicSelection | None = None) -> StreamPlan:
+    return StreamPlan(streams=streams, selection=selection or TopicSelection(), lookup=lookup)
+
+
+EVERYTHING = TopicSelection(everything=True)
+
+
+def test_a_topic_is_subscribed_when_it_turns_up_and_once() -> None:
+    plan = plan_of(Stream("arm", "/arm", "a/msg/A"))
+    assert plan.wants("/arm")
+    assert not plan.wants("/leg")
+    assert plan.update({}) == []
+    assert [stream.name for stream in plan.unsubscribed()] == ["arm"]
+    seen = graph(topic("/arm", ("a/msg/A", WEAK)))
+    (step,) = plan.update(seen)
+    assert step.is_new_subscription
+    assert (step.channel.id, step.channel.stream.name, step.channel.publishers) == (2, "arm", ("/node0",))
+    assert plan.update(seen) == []
+    assert (plan.unsubscribed(), plan.channels(), plan.problems()) == ([], [step.channel], [])
+
+
+def test_without_a_profile_every_topic_is_a_stream_of_its_own_name_and_type() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    steps = plan.update(graph(topic("/x", ("a/msg/A", WEAK)), topic("/y", ("b/msg/B", WEAK))))
+    assert [(s.channel.stream.name, s.channel.stream.type, s.channel.stream.required) for s in steps] == [
+        ("/x", "a/msg/A", False),
+        ("/y", "b/msg/B", False),
+    ]
+
+
+def test_a_topic_that_is_both_in_the_profile_and_listed_is_one_stream() -> None:
+    plan = plan_of(Stream("arm", "/arm", "a/msg/A"), selection=TopicSelection(topics=frozenset({"/arm", "/listed"})))
+    assert [(stream.name, stream.required) for stream in plan.unsubscribed()] == [("arm", False), ("/listed", True)]
+
+
+def test_a_required_stream_nobody_publishes_is_a_problem_until_somebody_does() -> None:
+    plan = plan_of(Stream("arm", "/arm", "a/msg/A", required=True), Stream("leg", "/leg", "a/msg/A"))
+    plan.update({})
+    (problem,) = plan.problems()
+    assert (problem.stream, problem.problem, problem.is_blocking) == ("arm", "nobody publishes /arm", True)
+    plan.update(graph(topic("/arm", ("a/msg/A", WEAK))))
+    assert plan.problems() == []
+
+
+def test_a_publisher_that_left_is_a_problem_but_its_subscription_stays() -> None:
+    plan = plan_of(Stream("arm", "/arm", "a/msg/A", required=True))
+    plan.update(graph(topic("/arm", ("a/msg/A", WEAK))))
+    assert plan.update({}) == []
+    (problem,) = plan.problems()
+    assert not problem.is_blocking
+    assert len(plan.channels()) == 1
+    assert plan.update(graph(topic("/arm", ("a/msg/A", WEAK)))) == []
+    assert plan.problems() == []
+
+
+def test_a_weaker_publisher_makes_us_ask_for_less_so_that_all_are_heard() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    (first,) = plan.update(graph(topic("/x", ("a/msg/A", STRONG))))
+    assert (first.channel.request.reliability, first.channel.is_latched) == (Reliability.RELIABLE, True)
+    (second,) = plan.update(graph(topic("/x", ("a/msg/A", STRONG), ("a/msg/A", WEAK))))
+    assert second.is_new_subscription
+    assert (second.channel.request.reliability, second.channel.is_latched) == (Reliability.BEST_EFFORT, False)
+    assert second.channel.id == first.channel.id
+
+
+def test_a_stronger_publisher_changes_only_what_is_known() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    (first,) = plan.update(graph(topic("/x", ("a/msg/A", WEAK))))
+    (second,) = plan.update(graph(topic("/x", ("a/msg/A", WEAK), ("a/msg/A", STRONG))))
+    assert not second.is_new_subscription
+    assert second.channel.request == first.channel.request
+    assert (second.channel.offers, second.channel.publishers) == ((WEAK, STRONG), ("/node0", "/node1"))
+
+
+def test_a_type_other_than_the_profile_s_is_refused_with_both_names() -> None:
+    plan = plan_of(Stream("arm", "/arm", "a/msg/A"))
+    assert plan.update(graph(topic("/arm", ("b/msg/B", WEAK)))) == []
+    (problem,) = plan.problems()
+    assert problem.problem == "/arm is published as b/msg/B, and the profile says a/msg/A"
+    assert "streams.arm.type" in problem.remedy
+    assert problem.is_blocking
+
+
+def test_two_types_on_one_topic_are_refused() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    assert plan.update(graph(topic("/x", ("a/msg/A", WEAK), ("b/msg/B", WEAK)))) == []
+    (problem,) = plan.problems()
+    assert problem.problem == "/x is published with several types, a/msg/A and b/msg/B"
+
+
+def test_a_topic_that_changes_its_type_is_not_recorded_under_the_old_one() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    plan.update(graph(topic("/x", ("a/msg/A", WEAK))))
+    assert plan.update(graph(topic("/x", ("b/msg/B", WEAK)))) == []
+    (problem,) = plan.problems()
+    assert problem.problem == "/x was a/msg/A and is now published as b/msg/B"
+
+
+def test_a_type_that_is_not_installed_is_a_problem_with_its_remedy() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    assert plan.update(graph(topic("/x", ("c/msg/C", WEAK)))) == []
+    (problem,) = plan.problems()
+    assert (problem.problem, problem.remedy, problem.is_blocking) == ("c/msg/C is not installed.", "Install it.", True)
+
+
+def test_a_subscription_that_fails_is_tried_again_under_the_same_id() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    seen = graph(topic("/x", ("a/msg/A", WEAK)), topic("/y", ("a/msg/A", WEAK)))
+    refused, other = plan.update(seen)
+    for _ in range(3):
+        plan.refuse(refused.channel, RosError("refused"))
+        assert [problem.problem for problem in plan.problems()] == ["refused"]
+        assert plan.channels() == [other.channel]
+        (again,) = plan.update(seen)
+        assert again == refused
+    assert plan.problems() == []
+
+
+def test_a_topic_that_could_not_be_subscribed_gets_a_new_id_with_a_new_type() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    (refused,) = plan.update(graph(topic("/x", ("a/msg/A", WEAK))))
+    plan.refuse(refused.channel, RosError("refused"))
+    (again,) = plan.update(graph(topic("/x", ("b/msg/B", WEAK))))
+    assert again.channel.id != refused.channel.id
+
+
+offers = st.sampled_from([STRONG, WEAK, QosOffer()])
+seen_topics = st.dictionaries(
+    st.sampled_from(["/a", "/b", "/c", "/d"]),
+    st.lists(st.tuples(st.sampled_from(["a/msg/A", "a/msg/A", "b/msg/B", "c/msg/C"]), offers), min_size=1, max_size=3),
+)
+
+
+@given(turns=st.lists(seen_topics, max_size=8), refusals=st.lists(st.integers(0, 30), max_size=5))
+def test_ids_are_unique_and_stable_and_every_publisher_of_a_channel_is_heard(
+    turns: list[dict[str, list[tuple[str, QosOffer]]]], refusals: list[int]
+) -> None:
+    plan = plan_of(Stream("a", "/a", "a/msg/A", required=True), selection=EVERYTHING)
+    ids: dict[tuple[str, str], int] = {}
+    step_number = 0
+    for turn in turns:
+        seen = graph(*(topic(name, *publishers) for name, publishers in turn.items()))
+        for step in plan.update(seen):
+            key = (step.channel.stream.topic, step.channel.message_type.name)
+            assert ids.setdefault(key, step.channel.id) == step.channel.id
+            assert all(is_compatible(offer, step.channel.request) for offer in step.channel.offers)
+            step_number += 1
+            if step.is_new_subscription and step_number in refusals:
+                plan.refuse(step.channel, RosError("refused"))
+        subscribed = {channel.stream.topic for channel in plan.channels()}
+        assert not subscribed & {stream.topic for stream in plan.unsubscribed()}
+        complained = {problem.stream for problem in plan.problems()}
+        known = {channel.stream.topic: channel.message_type.name for channel in plan.channels()}
+        for name, publishers in turn.items():
+            stream_name = "a" if name == "/a" else name
+            types = {type_ for type_, _offer in publishers}
+            assert stream_name in complained or types == {known[name]}
+    assert len(set(ids.values())) == len(ids)
+    assert sorted(ids.values()) == list(range(FIRST_CHANNEL_ID, FIRST_CHANNEL_ID + len(ids)))
+
+
+@pytest.mark.parametrize("rate_hz", [None, 1000.0])
+def test_the_depth_follows_the_declared_rate(rate_hz: float | None) -> None:
+    plan = plan_of(Stream("arm", "/arm", "a/msg/A", rate_hz=rate_hz))
+    (step,) = plan.update(graph(topic("/arm", ("a/msg/A", WEAK))))
+    assert step.channel.request.depth == (1000 if rate_hz else 100)
