@@ -50,11 +50,12 @@ class DiskReading:
         return self.written_bytes / self.seconds
 
 
-def read_disk(out: Path) -> DiskReading:
+def read_disk(out: Path, *, most_bytes: int = _MOST_WRITTEN_BYTES) -> DiskReading:
     """Write for a moment where recordings will go, and take it away again.
 
     Args:
         out: The folder; when it does not exist yet, the nearest that does is measured.
+        most_bytes: Written at most, and for 2 s at most.
 
     Raises:
         OSError: It cannot be written.
@@ -63,7 +64,7 @@ def read_disk(out: Path) -> DiskReading:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    most = min(_MOST_WRITTEN_BYTES, free // 4)
+    most = min(most_bytes, free // 4)
     piece = os.urandom(_WRITE_PIECE_BYTES)  # a disk that compresses would be too good with zeros
     written, longest_s = 0, 0.0
     with tempfile.TemporaryFile(dir=folder) as file:
