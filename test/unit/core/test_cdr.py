@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rosbags.typesys.store import Typestore
 
-from humanoid_recorder.core.cdr import encode_string_message, is_little_endian, peek_header_stamp_ns
+from humanoid_recorder.core.cdr import (
+    encode_string_message,
+    is_little_endian,
+    peek_compressed_image,
+    peek_frame_id,
+    peek_header_stamp_ns,
+)
 
 S = 1_000_000_000
 
@@ -52,3 +58,28 @@ def test_a_message_too_short_for_a_header_has_no_stamp(data: bytes) -> None:
 def test_a_string_message_is_byte_for_byte_what_another_implementation_writes(typestore: Typestore, text: str) -> None:
     message = typestore.types["std_msgs/msg/String"](data=text)
     assert encode_string_message(text) == bytes(typestore.serialize_cdr(message, "std_msgs/msg/String"))
+
+
+@given(
+    frame_id=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9),
+    picture_format=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=9),
+    picture=st.binary(max_size=50),
+    little_endian=st.booleans(),
+)
+def test_frame_id_and_picture_are_what_another_implementation_wrote_in_either_byte_order(
+    typestore: Typestore, frame_id: str, picture_format: str, picture: bytes, little_endian: bool
+) -> None:
+    types = typestore.types
+    header = types["std_msgs/msg/Header"](types["builtin_interfaces/msg/Time"](1, 2), frame_id)
+    image = types["sensor_msgs/msg/CompressedImage"](header, picture_format, np.frombuffer(picture, np.uint8))
+    data = bytes(typestore.serialize_cdr(image, "sensor_msgs/msg/CompressedImage", little_endian=little_endian))
+    assert peek_frame_id(data) == frame_id
+    assert peek_compressed_image(data) == (picture_format, picture)
+    for length in range(4, len(data)):
+        assert peek_compressed_image(data[:length]) is None
+
+
+@given(data=st.binary(min_size=4, max_size=60))
+def test_bytes_that_hold_no_frame_id_or_picture_are_none_and_never_an_error(data: bytes) -> None:
+    assert peek_frame_id(data) is None or len(data) > 16
+    assert peek_compressed_image(data) is None or len(data) > 24
