@@ -143,11 +143,12 @@ class RecorderChild:
         # very package this process does, wherever that is.
         package_root = str(Path(humanoid_recorder.__file__).parents[1])
         python_path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH", ""))))
-        names = ["-r", f"__node:={request.name}", "-r", f"__ns:=/{request.namespace.strip('/')}"]
+        ros = ["--params-file", str(parameters), "--log-level", "info" if self._log else "warn"]
+        ros += ["-r", f"__node:={request.name}", "-r", f"__ns:=/{request.namespace.strip('/')}"]
         log = None if self._log is None else self._log.open("wb")
         try:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", _MODULE, "--ros-args", "--params-file", str(parameters), *names],
+                [sys.executable, "-P", "-m", _MODULE, "--ros-args", *ros],
                 stdin=subprocess.DEVNULL,
                 stdout=log or _STDERR,  # our own standard output is for results
                 stderr=log or _STDERR,

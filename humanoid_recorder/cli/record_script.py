@@ -160,9 +160,9 @@ class _Script:
             return
         self._sealed += 1
         print(json.dumps(result.summary()) if self._request.as_json else result.path, flush=True)
+        _say(result.in_words())
         if result.is_fault():
             self._is_broken = True
-            _say(f"error: the recording ended early: {result.summary()['detail']}")
         faults = result.faults(optional=self._optional) if self._request.strict else []
         for fault in faults:
             _say(f"error: {fault}")

@@ -9,10 +9,9 @@ from humanoid_recorder.cli.record_child import RecorderChild, RecorderEnded
 from humanoid_recorder.cli.record_request import RecordRequest
 from humanoid_recorder.core.errors import RecorderUnavailableError
 from humanoid_recorder.core.labels import End
-from humanoid_recorder.recording.episode_record import EVENTS_STREAM
 from humanoid_recorder.recording.state import RecorderState, StreamState
 from humanoid_recorder.ros.recorder_client import RecorderClient, connect
-from humanoid_recorder.storage.episode_file import EPISODE_FILE, EpisodeFile
+from humanoid_recorder.storage.episode_file import EPISODE_FILE, EpisodeFile, StopRecord
 from humanoid_recorder.storage.layout import DISCARDED_FOLDER, UNFINISHED_SUFFIX
 
 _LAST_WORDS_S = 1.0
@@ -72,28 +71,40 @@ class EpisodeResult:
             cls(file.parent, EpisodeFile.read(file.parent)) for file in files if file.parent.suffix != UNFINISHED_SUFFIX
         ]
 
+    @property
+    def stop(self) -> StopRecord:
+        """How it ended."""
+        if self.file.stop is None:
+            raise ValueError(f"{self.path} is not sealed")
+        return self.file.stop
+
     def summary(self) -> dict[str, object]:
         """Return what ``--json`` prints."""
-        stop = self.file.stop
-        if stop is None:
-            raise ValueError(f"{self.path} is not sealed")
         return {
             "path": str(self.path),
             "id": self.file.id,
-            "end": stop.end.value,
-            "detail": stop.detail,
+            "end": self.stop.end.value,
+            "detail": self.stop.detail,
             "outcome": self.file.outcome.value,
             "discarded": self.path.parent.name == DISCARDED_FOLDER,
-            "duration_s": stop.duration_s,
-            "messages": stop.messages,
-            "bytes": stop.bytes,
-            "lost": stop.lost,
-            "dropped": stop.dropped,
+            "duration_s": self.stop.duration_s,
+            "messages": self.stop.messages,
+            "bytes": self.stop.bytes,
+            "lost": self.stop.lost,
+            "dropped": self.stop.dropped,
         }
+
+    def in_words(self) -> str:
+        """Return one line for people."""
+        stop = self.stop
+        lost = "an unknown number" if stop.lost is None else f"{stop.lost:,}"
+        end = "" if stop.end is End.STOPPED else f"; ended as {stop.end}{': ' if stop.detail else ''}{stop.detail}"
+        messages = count_of(stop.messages, "message")
+        return f"Sealed: {messages} in {stop.duration_s:.1f} s, {lost} lost, {stop.dropped:,} dropped{end}"
 
     def is_fault(self) -> bool:
         """Whether an error ended it."""
-        return self.file.stop is not None and self.file.stop.end is End.FAULT
+        return self.stop.end is End.FAULT
 
     def faults(self, *, optional: frozenset[str]) -> list[str]:
         """Return what ``--strict`` refuses, one line for each stream.
@@ -101,11 +112,10 @@ class EpisodeResult:
         Args:
             optional: Streams of which loss is accepted; any other counts as required.
         """
-        streams = (*self.file.start.streams, *self.file.streams_joined_later)
-        must_be_there = {stream.name for stream in streams if stream.required}
         faults = []
-        for name, account in self.file.ledger.items():
-            if name == EVENTS_STREAM or name in optional:
+        for stream in (*self.file.start.streams, *self.file.streams_joined_later):
+            account = self.file.ledger.get(stream.name)
+            if account is None or stream.name in optional:
                 continue
             problems = []
             if account.lost is None:
@@ -114,10 +124,10 @@ class EpisodeResult:
                 problems.append(f"{account.lost} lost before they reached us")
             if account.dropped:
                 problems.append(f"{account.dropped} dropped by us")
-            if not account.written and name in must_be_there:
+            if not account.written and stream.required:
                 problems.append("nothing was recorded")
             if problems:
-                faults.append(f"{name}: {', '.join(problems)}")
+                faults.append(f"{stream.name}: {', '.join(problems)}")
         return faults
 
 
