@@ -24,7 +24,6 @@ from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
 
 LABEL_LATER_S = 30.0
 """How long after a stop success, failure and discard still act on the episode that was stopped."""
-PURGE_AFTER_NS = 24 * 3600 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
