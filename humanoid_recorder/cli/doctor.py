@@ -112,7 +112,7 @@ def doctor(
 ) -> None:
     """Check whether this computer is fit to record, and say what to do where it is not.
 
-    Takes some 6 s: messages go to another process and back, and the disk is written to for at most 2 s.
+    Takes some 10 s: messages go to another process and back, and the disk is written to for at most 2 s.
 
     \b
     Examples:

@@ -43,8 +43,9 @@ _PINGS = 20
 _PING_PERIOD_S = 0.02
 _DISCOVERY_S = 6.0
 _LAST_PONG_S = 1.0
-_TWIN_S = 1.5
-"""A living recorder publishes its state twice a second, and keeps the last one for those who come later."""
+_TWIN_S = 4.0
+"""A living recorder publishes its state twice a second, and keeps the last one for those who come later. Fast DDS
+announces itself every 3 s, should its first announcements have gone lost."""
 
 
 @dataclass(frozen=True, slots=True)
