@@ -4,6 +4,7 @@ Typing a fixture in a test: ``if TYPE_CHECKING: from test.e2e.conftest import St
 run time ``test`` would be the package of the standard library).
 """
 
+import os
 import re
 import shutil
 import signal
@@ -118,14 +119,37 @@ class Running:
                 self._news.notify_all()
 
 
+def installed_command() -> list[str]:
+    """How the command is called: as installed, else as it stands in this checkout."""
+    installed = shutil.which("humanoid-recorder")
+    return [installed] if installed else [sys.executable, "-P", "-m", "humanoid_recorder.cli.main"]
+
+
+def python_path() -> str:
+    """PYTHONPATH for it: the checkout, unless it is installed."""
+    return os.environ.get("PYTHONPATH", "") if shutil.which("humanoid-recorder") else str(CHECKOUT)
+
+
 @pytest.fixture
 def command_line(domain_id: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How the command is called in the test's domain: as installed, else as it stands in this checkout."""
-    installed = shutil.which("humanoid-recorder")
-    if installed:
-        return [installed]
-    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
-    return [sys.executable, "-P", "-m", "humanoid_recorder.cli.main"]
+    """How the command is called in the test's domain."""
+    monkeypatch.setenv("PYTHONPATH", python_path())
+    return installed_command()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> "subprocess.CompletedProcess[str]":
+    """One short demo, with its JSON on standard output; it has its own private ROS domain."""
+    folder = tmp_path_factory.mktemp("demo")
+    return subprocess.run(
+        [*installed_command(), "demo", "--seconds", "2", "--episodes", "1", "--json", "--out", str(folder / "out")],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": python_path()},
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.fixture
