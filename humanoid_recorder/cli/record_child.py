@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -22,6 +23,8 @@ _SEAL_S = 6.0
 """A recorder seals within 4 s; after this it is taken for hung."""
 _LOG_TAIL_BYTES = 4096
 _STDERR = 2
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What JSON may hold as it is, and YAML refuses or takes for the end of a line."""
 
 
 class StopSignals:
@@ -175,13 +178,14 @@ class RecorderEnded(RosError):  # noqa: N818 - it says what happened
 def write_parameters(path: Path, parameters: Mapping[str, ParameterValue]) -> None:
     """Write a ROS parameter file.
 
-    JSON is YAML, and its strings are always quoted: ``true``, ``0123`` or ``a: b`` stay the text they are.
+    JSON is YAML but for a few characters, and its strings are always quoted: ``true``, ``0123`` or ``a: b`` stay text.
 
     Raises:
         SpecError: A text is not valid Unicode.
     """
     try:
-        path.write_text(json.dumps({"/**": {"ros__parameters": dict(parameters)}}, ensure_ascii=False), "utf-8")
+        text = json.dumps({"/**": {"ros__parameters": dict(parameters)}}, ensure_ascii=False)
+        path.write_text(_NOT_IN_YAML.sub(lambda match: f"\\u{ord(match.group()):04x}", text), "utf-8")
     except UnicodeEncodeError as error:
         raise SpecError(
             f"The text around {error.object[max(0, error.start - 20) : error.end]!r} is not valid UTF-8.",

@@ -63,7 +63,7 @@ def test_episodes_of_a_given_length_are_printed_as_json_lines(
     command: "StartCommand", robot: "StartRobot", tmp_path: Path
 ) -> None:
     robot()
-    task = 'fold: "a" towel # véry \\neat'
+    task = 'fold: "a" towel # véry \\neat \x7f 🤖'
     running = command(*FROM_TOPICS, "--seconds", "1", "--episodes", "2", "--json", "--task", task, "--operator", "true")
     assert running.wait() == 0, running.stderr
     results = [json.loads(line) for line in running.stdout.splitlines()]
