@@ -158,7 +158,7 @@ class RecorderClient(Generic[StateT]):
         if not self._is_running():
             raise RecorderUnavailableError(f"The recorder {self._recorder} has ended.")
 
-    def _ask(self, client: Client[Any, Any], request: object, *, what: str) -> Any:
+    def _ask(self, client: "Client[Any, Any]", request: object, *, what: str) -> Any:
         deadline_s = time.monotonic() + _ANSWER_S
         while not client.service_is_ready():
             self._require_in_time(deadline_s, what)
