@@ -128,7 +128,7 @@ class _Script:
         try:
             self._until_sealed(episode_id, begun_s)
         except RecorderUnavailableError:
-            _say(f"{unfinished_path(session / episode_id)} is left as it is.")
+            self._report(session, episode_id)  # a recorder that left by itself has sealed it first
             raise
         self._report(session, episode_id)
 
@@ -155,8 +155,8 @@ class _Script:
         result = EpisodeResult.find(session, episode_id)
         if result is None:
             self._is_broken = True
-            why = self._newest().fault or "the disk was too slow"
-            _say(f"error: not sealed ({why}): {unfinished_path(session / episode_id)} is left as it is.")
+            why = f" ({self._newest().fault})" if self._newest().fault else ""
+            _say(f"error: not sealed{why}: {unfinished_path(session / episode_id)} is left as it is.")
             return
         self._sealed += 1
         print(json.dumps(result.summary()) if self._request.as_json else result.path, flush=True)

@@ -16,6 +16,8 @@ class PublisherOnGraph:
     type_hash: str
     """REP-2016 hash as the publisher announces it; empty where it does not."""
     offer: QosOffer
+    gid: bytes = b""
+    """Identifies the publisher in its messages, where the distribution tells it there too (not on Jazzy)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The messages a late subscriber would still get, kept so that every episode of a session has them."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from humanoid_recorder.core.samples import Arrival, Sample
@@ -36,10 +36,16 @@ class LatchedCache:
         self._count = 0
         self._kept: dict[bytes, _Kept] = {}
         self._publishers = 1
+        self._living: frozenset[bytes] = frozenset()
 
-    def set_publisher_count(self, publishers: int) -> None:
-        """Learn how many publishers the topic has; never shrinks, as those who left may still be wanted."""
-        self._publishers = max(self._publishers, publishers)
+    def set_publishers(self, gids: Collection[bytes]) -> None:
+        """Learn who publishes the topic now.
+
+        What publishers that left had sent is kept until one of those who are there has sent something: a robot's
+        description is wanted also when the node that published it once has ended.
+        """
+        self._publishers = max(self._publishers, len(gids))
+        self._living = frozenset(gids)
 
     def put(self, arrivals: Sequence[Arrival], samples: Sequence[Sample], *, subscribed_ns: int) -> None:
         """Keep messages as they arrive.
@@ -50,7 +56,12 @@ class LatchedCache:
             subscribed_ns: System time of our subscription; what was sent before shows the publisher's depth.
         """
         for arrival, sample in zip(arrivals, samples, strict=True):
-            kept = self._kept.setdefault(arrival.publisher or _ANY_PUBLISHER, _Kept(deque(), 1))
+            publisher = arrival.publisher or _ANY_PUBLISHER
+            kept = self._kept.setdefault(publisher, _Kept(deque(), 1))
+            if any(sample.publish_ns == old.publish_ns and sample.data == old.data for _number, old in kept.samples):
+                continue  # delivered again to a new subscription of ours
+            if publisher in self._living:
+                self._forget_those_who_left()
             self._count += 1
             self._bytes += len(sample.data)
             kept.samples.append((self._count, sample))
@@ -67,6 +78,11 @@ class LatchedCache:
         """Return what is kept, in the order of receipt."""
         numbered = sorted(pair for kept in self._kept.values() for pair in kept.samples)
         return [sample for _number, sample in numbered]
+
+    def _forget_those_who_left(self) -> None:
+        for publisher in self._kept.keys() - self._living:
+            kept = self._kept.pop(publisher)
+            self._bytes -= sum(len(sample.data) for _number, sample in kept.samples)
 
     def _drop_oldest(self, kept: _Kept) -> None:
         _number, sample = kept.samples.popleft()

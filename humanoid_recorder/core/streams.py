@@ -95,11 +95,6 @@ class Stream:
     unit: str = ""
     """Unit of the values where the type does not fix it (tactile arrays: Pa)."""
 
-    @property
-    def is_event(self) -> bool:
-        """Whether messages come irregularly, so that silence means nothing."""
-        return self.rate_hz is None
-
     def stamp_reader(self, *, has_header: bool) -> StampReader | None:
         """Choose how stamps are read.
 

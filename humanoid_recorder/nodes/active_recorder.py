@@ -15,8 +15,9 @@ from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.recording.episode_recorder import EpisodeRecorder, RecorderOptions
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.recording.provenance import collect_provenance, ros_distro
+from humanoid_recorder.recording.readiness import Readiness, judge_readiness
 from humanoid_recorder.recording.state import RecorderState
-from humanoid_recorder.recording.state_builder import StateBuilder, silent_streams
+from humanoid_recorder.recording.state_builder import StateBuilder
 from humanoid_recorder.recording.stream_plan import StreamPlan
 from humanoid_recorder.ros.discovery import read_graph
 from humanoid_recorder.ros.executor_ingest import ExecutorIngest
@@ -97,11 +98,10 @@ class ActiveRecorder:
         """Whether every stream that is known of is subscribed."""
         return not self._plan.unsubscribed() and bool(self._plan.channels())
 
-    def is_ready(self) -> bool:
-        """Whether a start would record every required stream at once."""
-        activity = self.recorder.intake.activity()
-        heard = any(line.received for line in activity.values())
-        return heard and not silent_streams(self._plan, activity)
+    def readiness(self) -> Readiness:
+        """Tell what keeps an episode from being started, if anything."""
+        intake = self.recorder.intake
+        return judge_readiness(self._plan, intake.activity(), now_ns=intake.clock.now_ns())
 
     def start(self) -> LiveEpisode:
         """Begin an episode.
@@ -111,15 +111,16 @@ class ActiveRecorder:
             BagWriteError, SessionError: The disk refused.
         """
         self.discover()
-        silent = silent_streams(self._plan, self.recorder.intake.activity())
-        if silent:
+        readiness = self.readiness()
+        if readiness.silent:
+            silent = readiness.silent
             problems = "; ".join(f"{p.stream}: {p.problem}" for p in self._plan.problems() if p.stream in silent)
             raise CommandRefused(
                 f"Nothing arrives on {', '.join(silent)}{f' ({problems})' if problems else ''}.",
                 remedy="Start their publishers, or set 'required: false' for them in the profile.",
             )
-        if not self._plan.channels():
-            raise CommandRefused("Nobody publishes anything that is to be recorded.", remedy="Start the robot first.")
+        if not readiness.is_ready:
+            raise CommandRefused("Nothing arrives that is to be recorded.", remedy="Start the robot first.")
         return self.recorder.start()
 
     def end_if_overdue(self) -> None:

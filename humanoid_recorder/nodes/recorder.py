@@ -182,7 +182,7 @@ class Recorder(LifecycleNode, RunnableNode):
                 return
             if not self._active.has_all_streams() or self._discovery_turn % _CALM_DISCOVERY_TURNS == 0:
                 self._active.discover()
-            if self._active.is_ready() != self._was_ready:
+            if self._active.readiness().is_ready != self._was_ready:
                 self._was_ready = not self._was_ready
                 self._publish_state()
 

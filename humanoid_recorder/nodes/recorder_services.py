@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
 from humanoid_recorder.core.errors import CommandRefused, HumanoidRecorderError
@@ -65,6 +66,7 @@ class RecorderServices:
 
     def _start(self, active: ActiveRecorder) -> Answer:
         episode = active.start()
+        self._node.set_parameters([Parameter("reason", value="")])
         return {"episode": episode.id, "labels": asdict(episode.labels)}
 
     def _mark(self, active: ActiveRecorder) -> Answer:

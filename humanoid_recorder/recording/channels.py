@@ -26,6 +26,7 @@ class Channel:
     offers: tuple[QosOffer, ...]
     publishers: tuple[str, ...]
     """Fully qualified names of the publishing nodes, one per publisher."""
+    publisher_gids: tuple[bytes, ...] = ()
 
     @property
     def is_bulk(self) -> bool:
@@ -52,7 +53,12 @@ class Channel:
 
     def seen_on(self, topic: TopicOnGraph) -> "Channel":
         """Return the channel with the publishers as they are now."""
-        return replace(self, offers=topic.offers, publishers=tuple(p.node for p in topic.publishers))
+        return replace(
+            self,
+            offers=topic.offers,
+            publishers=tuple(publisher.node for publisher in topic.publishers),
+            publisher_gids=tuple(publisher.gid for publisher in topic.publishers),
+        )
 
 
 def events_topic(name: str) -> BagTopic:

@@ -30,17 +30,16 @@ def start_record(episode: LiveEpisode, *, session: str, provenance: ProvenanceRe
     return EpisodeFile(id=episode.id, session=session, start=start, labels=labels)
 
 
-def stop_record(begun: EpisodeFile, episode: LiveEpisode, *, queue_high_water_bytes: int) -> EpisodeFile:
+def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> EpisodeFile:
     """Complete the record of an episode whose last chunk is on disk.
 
     Args:
-        begun: The record made at the start.
-        episode: Stopped; everything has been written or dropped.
+        episode: Begun and stopped; everything has been written or dropped.
         queue_high_water_bytes: How full the queue has been.
     """
-    if episode.stop is None:
-        raise ValueError(f"episode {episode.id} has not been stopped")
-    stop = episode.stop
+    begun, stop = episode.begun, episode.stop
+    if begun is None or stop is None:
+        raise ValueError(f"episode {episode.id} has not been begun and stopped")
     accounts = episode.accounts()
     at_start = {stream.name for stream in begun.start.streams}
     joined = tuple(_stream(channel) for channel in episode.channels.values() if channel.stream.name not in at_start)

@@ -13,13 +13,14 @@ from humanoid_recorder.core.preroll import PreRoll
 from humanoid_recorder.core.queue import QueueLevel, SampleQueue
 from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, events_topic
-from humanoid_recorder.recording.episode_record import start_record, stop_record
+from humanoid_recorder.recording.episode_record import start_record
 from humanoid_recorder.recording.intake import Intake
 from humanoid_recorder.recording.live_episode import Finding, LiveEpisode, Stop
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode, SealedEpisodes
+from humanoid_recorder.recording.sealing import describe, seal_episode
 from humanoid_recorder.recording.writer import WriterThread
 from humanoid_recorder.storage.bag_writer import BagWriter
-from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord
+from humanoid_recorder.storage.episode_file import ProvenanceRecord
 from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
 
 LABEL_LATER_S = 30.0
@@ -75,7 +76,6 @@ class EpisodeRecorder:
         self.sealed = SealedEpisodes(folder, on_change=on_change)
         self._live: LiveEpisode | None = None
         self._sealing: tuple[LiveEpisode, ...] = ()
-        self._begun: dict[str, EpisodeFile] = {}
         self._last_stop_monotonic_s = -LABEL_LATER_S
         self._ingest_error = ""
         self._writer = WriterThread(self._queue, on_fault=self._write_failed)
@@ -120,10 +120,9 @@ class EpisodeRecorder:
                 raise
             self._live, self.fault = episode, ""
             self.intake.begin(episode, first_marker=lambda: self._writer.open_episode(episode))
-            begun = start_record(episode, session=self.folder.path.name, provenance=provenance)
-            self._begun[episode.id] = begun
+            episode.begun = start_record(episode, session=self.folder.path.name, provenance=provenance)
             try:
-                begun.write(episode.bag.unfinished_directory)
+                episode.begun.write(episode.bag.unfinished_directory)
             except HumanoidRecorderError as error:
                 self.stop(end=End.FAULT, detail=str(error))
                 raise
@@ -263,7 +262,7 @@ class EpisodeRecorder:
             bag.add_topic(events_topic(self._options.events_topic))
             bag.add_metadata("foxglove", {"deviceName": self._options.robot})
         except BagWriteError:
-            bag.abandon()
+            bag.abandon(remove=True)
             raise
         return LiveEpisode(id=episode_id, start_ns=now_ns, first_ns=now_ns, labels=self.labels, bag=bag)
 
@@ -305,11 +304,11 @@ class EpisodeRecorder:
         try:
             self._flush()
         except Exception as error:
-            return self._ingest_error or f"the last messages may be missing: {_describe(error)}"
+            return self._ingest_error or f"the last messages may be missing: {describe(error)}"
         return ""
 
     def _ingest_failed(self, error: Exception) -> None:
-        self._ingest_error = f"Nothing is received any more: {_describe(error)}"
+        self._ingest_error = f"Nothing is received any more: {describe(error)}"
         # Behind everything already queued, and in the writer's thread: the ingest's may not wait for our lock, since
         # a stop that holds it may be waiting for the ingest.
         self._queue.put_marker(lambda: self._fail(self._ingest_error))
@@ -321,11 +320,13 @@ class EpisodeRecorder:
                 self.stop(end=End.FAULT, detail=reason)
         self._on_change()
 
-    def _write_failed(self, episode: LiveEpisode, error: Exception) -> None:
+    def _write_failed(self, episode: LiveEpisode | None, error: Exception) -> None:
         """End an episode whose bag cannot be written any more; in the writer's thread."""
-        reason = _describe(error)
+        reason = describe(error)
         with self._lock:
             self.fault = reason
+            if episode is None:
+                return
             episode.findings.append(Finding(self.intake.clock.now_ns(), "write_failed", reason))
             if self._live is episode:
                 self.stop(end=End.FAULT, detail=reason)
@@ -337,7 +338,11 @@ class EpisodeRecorder:
         """Finish an episode and hand it over: the marker behind its last message."""
         sealed: SealedEpisode | None = None
         try:
-            sealed = self._finish(episode)
+            sealed = seal_episode(
+                episode,
+                is_broken=self._writer.is_broken,
+                queue_high_water_bytes=self._queue.level().high_water_bytes,
+            )
         finally:
             self._writer.close_episode()
             with self._lock:
@@ -347,54 +352,14 @@ class EpisodeRecorder:
                         self._apply_late_commands(episode, sealed)
                 finally:  # whatever happens: an episode that stayed here would hide all later ones from the operator
                     self._sealing = tuple(other for other in self._sealing if other is not episode)
-                    self._begun.pop(episode.id, None)
             self._on_change()
-
-    def _finish(self, episode: LiveEpisode) -> SealedEpisode:
-        """Complete the bag and its record, or leave them unfinished."""
-        try:
-            episode.bag.flush()
-            if self._writer.is_broken:
-                raise BagWriteError("Messages are missing in the bag.")
-            file = self._record(episode)
-            episode.bag.add_metadata("humanoid_recorder", {"episode": file.model_dump_json()})
-            file.write(episode.bag.unfinished_directory)
-            episode.bag.seal(custom_data={"episode": episode.id, "session": file.session, "task": file.labels.task})
-        except Exception as error:  # even one that is a mistake of ours: what is on the disk is kept and accounted for
-            file = self._leave_unfinished(episode, _describe(error))
-            return SealedEpisode(episode.bag.unfinished_directory, file, is_whole=False)
-        return SealedEpisode(episode.bag.directory, file)
-
-    def _record(self, episode: LiveEpisode) -> EpisodeFile:
-        with self._lock:
-            episode.settle()
-            high_water_bytes = self._queue.level().high_water_bytes
-            return stop_record(self._begun[episode.id], episode, queue_high_water_bytes=high_water_bytes)
-
-    def _leave_unfinished(self, episode: LiveEpisode, reason: str) -> EpisodeFile:
-        """Account for an episode that cannot be sealed; what is on disk stays there, whole chunks and all."""
-        episode.bag.abandon()
-        with self._lock:
-            if episode.stop is not None and episode.stop.end is not End.FAULT:
-                episode.stop = replace(episode.stop, end=End.FAULT, detail=reason)
-            self.fault = self.fault or reason
-        file = self._record(episode)
-        try:
-            file.write(episode.bag.unfinished_directory)
-        except HumanoidRecorderError as again:
-            self.fault = f"{self.fault} Nor can its record be written: {again}"
-        return file
 
     def _apply_late_commands(self, episode: LiveEpisode, sealed: SealedEpisode) -> None:
         """Carry out what the operator said while the episode was being sealed."""
         if not sealed.is_whole:
+            self.fault = self.fault or (sealed.file.stop.detail if sealed.file.stop else "")
             return
         if (episode.outcome, episode.labels.reason) != (sealed.file.outcome, sealed.file.labels.reason):
             self.sealed.relabel(episode.id, outcome=episode.outcome, reason=episode.labels.reason)
         if episode.is_discarded:
             self.sealed.discard(episode.id)
-
-
-def _describe(error: Exception) -> str:
-    """Put an error in words; of one that is not ours the type matters too."""
-    return str(error) if isinstance(error, HumanoidRecorderError) else repr(error)

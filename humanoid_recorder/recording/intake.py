@@ -8,7 +8,7 @@ belongs to exactly one episode or to none.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 
 from humanoid_recorder.core.clocks import BatchClock, ClockStep, LogClock
@@ -47,7 +47,6 @@ class Activity:
     last_log_ns: int | None
 
 
-@dataclass(slots=True)
 class Intake:
     """Takes what the ingest delivers. Implements the ingest's sink.
 
@@ -55,15 +54,24 @@ class Intake:
         queue: Where accepted messages go.
         preroll: Where the others go.
         on_failure: Called when the ingest has died, with its error.
+        clock: Gives log times; a new one by default.
     """
 
-    queue: SampleQueue
-    preroll: PreRoll
-    on_failure: Callable[[Exception], None]
-    clock: LogClock = field(default_factory=LogClock)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _lines: dict[int, _Line] = field(default_factory=dict)
-    _episode: LiveEpisode | None = None
+    def __init__(
+        self,
+        queue: SampleQueue,
+        preroll: PreRoll,
+        *,
+        on_failure: Callable[[Exception], None],
+        clock: LogClock | None = None,
+    ) -> None:
+        self.clock = clock or LogClock()
+        self._queue = queue
+        self._preroll = preroll
+        self._on_failure = on_failure
+        self._lock = threading.Lock()
+        self._lines: dict[int, _Line] = {}
+        self._episode: LiveEpisode | None = None
 
     def set_channel(self, channel: Channel, *, is_new_subscription: bool) -> None:
         """Learn of a channel, or of its changed publishers; call it before the ingest subscribes."""
@@ -73,7 +81,7 @@ class Intake:
                 line = _Line(
                     channel=channel,
                     read_stamp=channel.stream.stamp_reader(has_header=channel.message_type.has_header),
-                    latched=LatchedCache() if channel.is_latched else None,
+                    latched=(line.latched if line else None) or (LatchedCache() if channel.is_latched else None),
                     subscribed_ns=time.time_ns(),
                     received=line.received if line else 0,
                     bytes=line.bytes if line else 0,
@@ -82,8 +90,8 @@ class Intake:
                 self._lines[channel.id] = line
             line.channel = channel
             if line.latched is not None:
-                line.latched.set_publisher_count(len(channel.publishers))
-            self.queue.set_bulk_channels([id_ for id_, known in self._lines.items() if known.channel.is_bulk])
+                line.latched.set_publishers(channel.publisher_gids)
+            self._queue.set_bulk_channels([id_ for id_, known in self._lines.items() if known.channel.is_bulk])
             if self._episode is not None:
                 self._join(self._episode, line)
 
@@ -104,7 +112,7 @@ class Intake:
             episode = self._episode
             if episode is None:
                 if line.latched is None:
-                    self.preroll.put(arrivals, samples)
+                    self._preroll.put(arrivals, samples)
                 return
             ledger = self._ledger(episode, line)
             if min(map(_log_ns_of, samples)) < episode.first_ns:
@@ -115,11 +123,11 @@ class Intake:
                 mine = [i for i, sample in enumerate(samples) if sample.log_ns >= episode.first_ns]
                 arrivals, samples = [arrivals[i] for i in mine], [samples[i] for i in mine]
             ledger.account(arrivals, samples)
-            self.queue.put(samples)
+            self._queue.put(samples)
 
     def ingest_failed(self, error: Exception) -> None:
         """Learn that nothing more will come."""
-        self.on_failure(error)
+        self._on_failure(error)
 
     def begin(self, episode: LiveEpisode, *, first_marker: Callable[[], None]) -> None:
         """Open the gate: from now on everything received belongs to the episode.
@@ -131,9 +139,9 @@ class Intake:
         with self._lock:
             shift_ns = self.clock.rebase()
             episode.start_ns = self.clock.now_ns()
-            before = self.preroll.drain(shift_ns=shift_ns, now_ns=episode.start_ns)
+            before = self._preroll.drain(shift_ns=shift_ns, now_ns=episode.start_ns)
             episode.first_ns = min((sample.log_ns for _arrival, sample in before), default=episode.start_ns)
-            self.queue.put_marker(first_marker)
+            self._queue.put_marker(first_marker)
             for line in self._lines.values():
                 self._join(episode, line)
                 if line.last_log_ns is not None:
@@ -143,14 +151,14 @@ class Intake:
                     self._replay(episode, line, line.latched.samples())
             for arrival, sample in before:
                 self._ledger(episode, self._lines[sample.channel_id]).account((arrival,), (sample,))
-            self.queue.put([sample for _arrival, sample in before])
+            self._queue.put([sample for _arrival, sample in before])
             self._episode = episode
 
     def end(self, *, last_marker: Callable[[], None]) -> None:
         """Close the gate; the marker goes into the queue behind the last message."""
         with self._lock:
             self._episode = None
-            self.queue.put_marker(last_marker)
+            self._queue.put_marker(last_marker)
 
     def inject(self, channel_id: int, data: bytes) -> None:
         """Add a message of our own to the episode that is being recorded; without one it goes nowhere."""
@@ -160,10 +168,11 @@ class Intake:
                 return
             now_ns = self.clock.now_ns()
             ledger = episode.ledgers.setdefault(channel_id, StreamLedger())
-            sequence = ledger.snapshot(written=0).received + 1
+            episode.own_messages += 1
+            sequence = episode.own_messages
             sample = Sample(channel_id, data, now_ns, now_ns, None, sequence)
             ledger.account((Arrival(data, now_ns, now_ns, sequence, None),), (sample,))
-            self.queue.put((sample,))
+            self._queue.put((sample,))
 
     def activity(self) -> dict[int, Activity]:
         """Return what has arrived on each channel."""
@@ -175,7 +184,7 @@ class Intake:
         channel = line.channel
         if channel.id not in episode.channels:
             topic = channel.bag_topic()
-            self.queue.put_marker(lambda: episode.bag.add_topic(topic))
+            self._queue.put_marker(lambda: episode.bag.add_topic(topic))
         return episode.join(channel)
 
     def _ledger(self, episode: LiveEpisode, line: _Line) -> StreamLedger:
@@ -190,7 +199,7 @@ class Intake:
             return
         episode.ledgers[line.channel.id].account_latched(samples)
         episode.latched.append(LatchedReplay(line.channel.stream.topic, min(map(_log_ns_of, samples))))
-        self.queue.put([sample._replace(log_ns=episode.first_ns) for sample in samples])
+        self._queue.put([sample._replace(log_ns=episode.first_ns) for sample in samples])
 
     def _note_step(self, step: ClockStep) -> None:
         if self._episode is not None:

@@ -6,6 +6,7 @@ from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.ledger import StreamAccount, StreamLedger
 from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.storage.bag_writer import BagWriter
+from humanoid_recorder.storage.episode_file import EpisodeFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class LiveEpisode:
     ledgers: dict[int, StreamLedger] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     latched: list[LatchedReplay] = field(default_factory=list)
+    own_messages: int = 0
+    """Events that we added; we number them as a publisher does."""
+    begun: EpisodeFile | None = None
+    """Its record as it was written at the start."""
 
     def join(self, channel: Channel) -> StreamLedger:
         """Give a channel its place in the episode; again for one that is there changes only what is known of it."""

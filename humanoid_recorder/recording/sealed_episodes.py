@@ -1,4 +1,4 @@
-"""The episodes of this session that are sealed: relabelling, discarding, hashing.
+"""The episodes of this session that are sealed: relabelling, discarding, hashing, purging.
 
 All changes of a sealed episode's files go through here, under one lock: the operator may discard an episode while it
 is being hashed.
@@ -7,8 +7,10 @@ is being hashed.
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -17,6 +19,10 @@ from humanoid_recorder.core.labels import Outcome
 from humanoid_recorder.storage.episode_file import EpisodeFile
 from humanoid_recorder.storage.layout import SessionFolder
 
+PURGE_AFTER_NS = 24 * 3600 * 1_000_000_000
+"""How long a discarded episode can be brought back."""
+
+_PURGE_PERIOD_S = 3600.0
 _HASH_BLOCK_BYTES = 4 * 1024 * 1024
 _LOWEST_PRIORITY = 19
 
@@ -45,10 +51,12 @@ class SealedEpisodes:
         self._on_change = on_change
         self._lock = threading.RLock()
         self._episodes: dict[str, SealedEpisode] = {}
-        self._to_hash: SimpleQueue[str | None] = SimpleQueue()
+        self._chores: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._last_purge_monotonic_s = -_PURGE_PERIOD_S
         self._is_closing = threading.Event()
-        self._hasher = threading.Thread(target=self._hash_in_turn, name="sha256")
-        self._hasher.start()
+        self._worker = threading.Thread(target=self._do_chores, name="chores")
+        self._worker.start()
+        self._chores.put(self._purge_if_due)
 
     def add(self, episode: SealedEpisode) -> None:
         """Take over an episode that has just been sealed."""
@@ -56,7 +64,8 @@ class SealedEpisodes:
             self._episodes[episode.file.id] = episode
         self._on_change()
         if episode.is_whole:
-            self._to_hash.put(episode.file.id)
+            self._chores.put(partial(self._hash, episode.file.id))
+        self._chores.put(self._purge_if_due)
 
     def last(self) -> SealedEpisode | None:
         """Return the newest one."""
@@ -122,8 +131,8 @@ class SealedEpisodes:
     def close(self) -> None:
         """Stop hashing; what is not hashed stays ``null``."""
         self._is_closing.set()
-        self._to_hash.put(None)
-        self._hasher.join()
+        self._chores.put(None)
+        self._worker.join()
 
     def _rewrite(self, episode: SealedEpisode, **changes: object) -> None:
         """Replace fields of an episode's file, on disk and here."""
@@ -131,14 +140,23 @@ class SealedEpisodes:
         file.write(episode.directory)
         self._episodes[file.id] = replace(episode, file=file)
 
-    def _hash_in_turn(self) -> None:
+    def _do_chores(self) -> None:
         # On Linux the priority belongs to the thread, and 0 means the calling one.
         os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
-        while (episode_id := self._to_hash.get()) is not None and not self._is_closing.is_set():
+        while (chore := self._chores.get()) is not None and not self._is_closing.is_set():
             try:
-                self._hash(episode_id)
+                chore()
             except (OSError, HumanoidRecorderError):
-                continue  # the episode was deleted by hand or its disk is gone: its hash stays null, which says so
+                continue  # an episode was deleted by hand or its disk is gone: a hash stays null, which says so
+
+    def _purge_if_due(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_purge_monotonic_s < _PURGE_PERIOD_S:
+            return
+        self._last_purge_monotonic_s = now_s
+        for path in self._folder.purge_discarded(older_than_ns=PURGE_AFTER_NS):
+            with self._lock:
+                self._episodes.pop(path.name, None)
 
     def _hash(self, episode_id: str) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.recording.episode_recorder import EpisodeRecorder
 from humanoid_recorder.recording.intake import Activity
 from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.readiness import Readiness, judge_readiness
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode
 from humanoid_recorder.recording.state import (
     DiskState,
@@ -28,13 +29,6 @@ from humanoid_recorder.storage.episode_file import LabelsRecord
 RECENT_EPISODES = 8
 
 PROCESS_STARTED_NS = time.time_ns()
-
-
-def silent_streams(plan: StreamPlan, activity: Mapping[int, Activity]) -> list[str]:
-    """Return the required streams that are not subscribed or of which nothing has arrived."""
-    missing = [stream for stream in plan.unsubscribed() if stream.required]
-    unheard = [channel.stream for channel in plan.channels() if not activity[channel.id].received]
-    return [stream.name for stream in (*missing, *unheard) if stream.required]
 
 
 def inactive_state(*, node: str, instance: str, robot: str) -> RecorderState:
@@ -71,7 +65,7 @@ class StateBuilder:
         activity = recorder.intake.activity()
         live = recorder.live()
         accounts = live.accounts() if live is not None else {}
-        silent = silent_streams(plan, activity)
+        readiness = judge_readiness(plan, activity, now_ns=recorder.intake.clock.now_ns())
         kept, discarded = recorder.sealed.counts()
         level = recorder.queue_level()
         return RecorderState(
@@ -79,14 +73,14 @@ class StateBuilder:
             instance=self._instance,
             since_ns=PROCESS_STARTED_NS,
             time_ns=time.time_ns(),
-            phase=_phase(recorder, has_streams=any(a.received for a in activity.values()), silent=silent),
+            phase=_phase(recorder, readiness),
             robot=self._robot,
             session=str(recorder.folder.path),
             episode=None if live is None else _episode(live, accounts, recorder),
             recent=tuple(_sealed(episode) for episode in recorder.sealed.recent(RECENT_EPISODES)),
             kept=kept,
             discarded=discarded,
-            silent=tuple(silent),
+            silent=readiness.silent,
             problems=tuple(ProblemState(stream=p.stream, problem=p.problem, remedy=p.remedy) for p in plan.problems()),
             streams=self._streams(plan, activity, accounts, now_log_ns=recorder.intake.clock.now_ns()),
             labels=LabelsRecord(**asdict(recorder.labels)),
@@ -140,12 +134,12 @@ class StateBuilder:
         return DiskState(free_bytes=free, bytes_per_s=bytes_per_s, minutes_left=minutes_left)
 
 
-def _phase(recorder: EpisodeRecorder, *, has_streams: bool, silent: list[str]) -> Phase:
+def _phase(recorder: EpisodeRecorder, readiness: Readiness) -> Phase:
     if recorder.live() is not None:
         return Phase.RECORDING
     if recorder.is_sealing():
         return Phase.SEALING
-    return Phase.WAITING if silent or not has_streams else Phase.ARMED
+    return Phase.ARMED if readiness.is_ready else Phase.WAITING
 
 
 def _unsubscribed(stream: Stream) -> StreamState:

@@ -22,8 +22,6 @@ class Problem:
     stream: str
     problem: str
     remedy: str
-    is_blocking: bool
-    """Whether the stream cannot be recorded at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,8 @@ class StreamPlan:
         wanted = [
             Stream(name=topic, topic=topic, type="", required=True) for topic in sorted(selection.topics - listed)
         ]
+        self.has_profile = bool(streams)
+        """Whether streams were declared; without, anything that turns up is all there is to wait for."""
         self._streams: dict[str, Stream] = {stream.topic: stream for stream in (*streams, *wanted)}
         self._channels: dict[str, Channel] = {}
         self._problems: dict[str, Problem] = {}
@@ -89,7 +89,7 @@ class StreamPlan:
     def refuse(self, channel: Channel, error: Exception) -> None:
         """Report that a subscription could not be made; it is tried again at the next update."""
         del self._channels[channel.stream.topic]
-        self._complain(channel.stream, str(error), "", is_blocking=True)
+        self._complain(channel.stream, str(error), "")
 
     def problems(self) -> list[Problem]:
         """Return what is wrong now, as of the last update."""
@@ -109,7 +109,6 @@ class StreamPlan:
                 stream,
                 f"nobody publishes {stream.topic}",
                 "Is the driver running, in this ROS_DOMAIN_ID and network range?",
-                is_blocking=stream.topic not in self._channels,
             )
 
     def _present(self, stream: Stream, seen: TopicOnGraph) -> Step | None:
@@ -128,7 +127,7 @@ class StreamPlan:
         try:
             message_type = self._lookup(seen.types[0])
         except TypeUnavailableError as error:
-            self._complain(stream, error.message, error.remedy, is_blocking=True)
+            self._complain(stream, error.message, error.remedy)
             return None
         channel = Channel(
             # The same at every attempt to subscribe, or failing ones would use up the ids of a bag within hours.
@@ -156,8 +155,8 @@ class StreamPlan:
         else:
             problem = f"{stream.topic} is published as {published}, and the profile says {expected}"
             remedy = f"Correct streams.{stream.name}.type in the profile, or the publisher."
-        self._complain(stream, problem, remedy, is_blocking=True)
+        self._complain(stream, problem, remedy)
         return False
 
-    def _complain(self, stream: Stream, problem: str, remedy: str, *, is_blocking: bool) -> None:
-        self._problems[stream.name] = Problem(stream.name, problem, remedy, is_blocking)
+    def _complain(self, stream: Stream, problem: str, remedy: str) -> None:
+        self._problems[stream.name] = Problem(stream.name, problem, remedy)

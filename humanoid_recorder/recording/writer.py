@@ -18,10 +18,11 @@ class WriterThread:
 
     Args:
         queue: Samples and markers, in order.
-        on_fault: Called, in this thread, when a bag can no longer be written; at most once an episode.
+        on_fault: Called, in this thread, when a bag can no longer be written, at most once an episode; with None when
+            something failed outside of one.
     """
 
-    def __init__(self, queue: SampleQueue, *, on_fault: Callable[[LiveEpisode, Exception], None]) -> None:
+    def __init__(self, queue: SampleQueue, *, on_fault: Callable[[LiveEpisode | None, Exception], None]) -> None:
         self._queue = queue
         self._on_fault = on_fault
         self._episode: LiveEpisode | None = None
@@ -77,7 +78,7 @@ class WriterThread:
             action()
         except Exception as error:
             if episode is None:
-                raise
-            if not self._is_broken:
+                self._on_fault(None, error)
+            elif not self._is_broken:
                 self._is_broken = True
                 self._on_fault(episode, error)

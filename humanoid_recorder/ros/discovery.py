@@ -29,6 +29,7 @@ def read_graph(node: Node, wanted: Callable[[str], bool]) -> dict[str, TopicOnGr
                 type=info.topic_type,
                 type_hash=_known(str(info.topic_type_hash)),
                 offer=offer_from_endpoint(info.qos_profile),
+                gid=bytes(info.endpoint_gid),
             )
             for info in node.get_publishers_info_by_topic(name)
         )

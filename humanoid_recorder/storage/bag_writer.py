@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,9 +222,15 @@ class BagWriter:
             longest_sync_ns=self._file.longest_sync_ns,
         )
 
-    def abandon(self) -> None:
-        """Close the file and leave everything as it is; may be called at any time and twice."""
+    def abandon(self, *, remove: bool = False) -> None:
+        """Close the file and leave everything as it is; may be called at any time and twice.
+
+        Args:
+            remove: Delete the unfinished directory: for a bag that could not even be begun.
+        """
         self._file.close()
+        if remove:
+            shutil.rmtree(self.unfinished_directory, ignore_errors=True)
 
     def _refuse_to_overwrite(self, *, unfinished_too: bool = True) -> None:
         candidates = (self.directory, self.unfinished_directory) if unfinished_too else (self.directory,)

@@ -4,6 +4,7 @@
 episodes wait in ``<session>/.discarded/``. One recorder at a time owns a session folder, by a lock on ``.lock``.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -90,16 +91,6 @@ class SessionFolder:
             return cls(path)
         raise SessionError(f"{out} has {_ATTEMPTS_AT_A_NAME} sessions of {robot} from this minute already.")
 
-    @classmethod
-    def use(cls, path: Path) -> "SessionFolder":
-        """Lock a session folder by its path, and create it when only its last part is missing.
-
-        Raises:
-            SessionError: Another recorder holds it, or it cannot be used.
-        """
-        _make_folder(path)
-        return cls(path)
-
     def episode_directory(self, episode_id: str) -> Path:
         """Return where an episode is, or will be, once it is sealed."""
         return self.path / _plain_name(episode_id)
@@ -132,50 +123,48 @@ class SessionFolder:
             raise _session_error(target, error) from error
         return target
 
-    def purge_discarded(self, *, older_than_ns: int = 0) -> list[str]:
-        """Delete discarded episodes for good.
+    def purge_discarded(self, *, older_than_ns: int) -> list[Path]:
+        """Delete discarded episodes for good, in this session and in all beside it.
 
         Args:
-            older_than_ns: Only those discarded at least this long ago; 0 = all.
+            older_than_ns: Only those discarded at least this long ago.
 
         Returns:
-            The ids of those deleted.
+            Where those were that are deleted now.
 
         Raises:
             SessionError: One cannot be deleted.
         """
-        deleted: list[str] = []
-        for path in self._all_discarded():
+        deleted: list[Path] = []
+        for path in sorted(self.path.parent.glob(f"*/{DISCARDED_FOLDER}/*")):
             try:
-                if older_than_ns and time.time_ns() - path.stat().st_mtime_ns < older_than_ns:
+                if time.time_ns() - path.stat().st_mtime_ns < older_than_ns:
                     continue
                 shutil.rmtree(path)
+            except FileNotFoundError:
+                continue  # somebody else deleted it, or brought it back
             except OSError as error:
                 raise _session_error(path, error) from error
-            deleted.append(path.name)
+            deleted.append(path)
         return deleted
-
-    def discarded_bytes(self) -> int:
-        """Return what deleting all discarded episodes would free."""
-        files = (file for episode in self._all_discarded() for file in episode.rglob("*"))
-        return sum(file.lstat().st_size for file in files if not file.is_dir())
 
     def free_bytes(self) -> int:
         """Return what may still be written on this disk (by others than root)."""
         return shutil.disk_usage(self.path).free
 
     def release(self) -> None:
-        """Give the folder up; may be called twice. The lock file stays, so that nobody locks a deleted one."""
+        """Give the folder up, and remove it if nothing was recorded; may be called twice."""
         fd, self._lock_fd = self._lock_fd, None
-        if fd is not None:
-            os.close(fd)
+        if fd is None:
+            return
+        with contextlib.suppress(OSError):  # an empty folder that stays does no harm
+            if [entry.name for entry in self.path.iterdir()] == [LOCK_FILE]:
+                (self.path / LOCK_FILE).unlink()
+                self.path.rmdir()
+        os.close(fd)
 
     def _discarded(self, episode_id: str) -> Path:
         return self.path / DISCARDED_FOLDER / _plain_name(episode_id)
-
-    def _all_discarded(self) -> list[Path]:
-        folder = self.path / DISCARDED_FOLDER
-        return sorted(folder.iterdir()) if folder.is_dir() else []
 
     def _move(self, source: Path, target: Path) -> None:
         if not source.is_dir():

@@ -60,11 +60,11 @@ def test_a_sender_whose_clock_is_years_behind_does_not_fill_the_memory() -> None
 
 def test_publishers_that_cannot_be_told_apart_keep_one_message_each() -> None:
     cache = LatchedCache()
-    cache.set_publisher_count(2)
+    cache.set_publishers([LEFT, RIGHT])
     for name in (b"1", b"2", b"3"):
         put(cache, name, publisher=None)
     assert names(cache) == [b"2", b"3"]
-    cache.set_publisher_count(1)
+    cache.set_publishers([LEFT])
     put(cache, b"4", publisher=None)
     assert names(cache) == [b"3", b"4"]
 
@@ -92,3 +92,32 @@ def test_the_bytes_are_bounded_and_the_oldest_go_first(sizes: list[tuple[bytes, 
         assert sum(map(len, kept)) <= max_bytes
         assert kept == order[len(order) - len(kept) :]
         assert len(kept) == len(order) or sum(map(len, kept)) + max(map(len, order)) > max_bytes
+
+
+def test_what_a_publisher_that_left_had_sent_is_kept_until_its_successor_has_spoken() -> None:
+    cache = LatchedCache()
+    cache.set_publishers([LEFT])
+    put(cache, b"from a node that ends", publisher=LEFT)
+    cache.set_publishers([])
+    assert names(cache) == [b"from a node that ends"]
+    cache.set_publishers([RIGHT])
+    assert names(cache) == [b"from a node that ends"]
+    put(cache, b"from its successor", publisher=RIGHT)
+    assert names(cache) == [b"from its successor"]
+
+
+def test_a_description_node_that_is_restarted_a_hundred_times_leaves_one_description() -> None:
+    cache = LatchedCache()
+    for number in range(100):
+        gid = b"%d" % number
+        cache.set_publishers([gid])
+        put(cache, b"<robot/>", publisher=gid, sent_ns=SUBSCRIBED_NS + number)
+    assert names(cache) == [b"<robot/>"]
+
+
+def test_what_a_new_subscription_delivers_again_is_not_kept_twice() -> None:
+    cache = LatchedCache()
+    for _ in range(2):
+        put(cache, b"1", sent_ns=SUBSCRIBED_NS - 2)
+        put(cache, b"2", sent_ns=SUBSCRIBED_NS - 1)
+    assert names(cache) == [b"1", b"2"]

@@ -42,8 +42,3 @@ def test_no_stamp_is_invented() -> None:
     assert Stream("s", "/s", "").stamp_reader(has_header=False) is None
     assert Stream("s", "/s", "", stamp=StampSource.HEADER).stamp_reader(has_header=False) is None
     assert Stream("s", "/s", "", stamp=StampSource.NONE).stamp_reader(has_header=True) is None
-
-
-def test_a_stream_without_a_rate_is_an_event_stream() -> None:
-    assert Stream("s", "/s", "").is_event
-    assert not Stream("s", "/s", "", rate_hz=30.0).is_event

@@ -9,7 +9,7 @@ import pytest
 
 from humanoid_recorder.core.errors import BagWriteError, CommandRefused, RosError, SessionError
 from humanoid_recorder.core.labels import End, Outcome
-from humanoid_recorder.recording import episode_recorder
+from humanoid_recorder.recording import sealing
 from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile, StopRecord
 from humanoid_recorder.storage.layout import SessionFolder, unfinished_path
@@ -181,7 +181,7 @@ def test_a_mistake_of_ours_in_making_the_record_is_a_fault_and_no_longer_being_s
         raise KeyError("a mistake")
 
     with monkeypatch.context() as patch:
-        patch.setattr(episode_recorder, "stop_record", mistake)
+        patch.setattr(sealing, "stop_record", mistake)
         episode = rig.recorder.start()
         rig.deliver(JOINTS, b"1")
         rig.recorder.stop()
@@ -257,7 +257,7 @@ def test_a_close_that_takes_too_long_says_so_and_keeps_the_folder(rig: "Rig", he
     rig.recorder.start()
     assert not rig.recorder.close(reason="SIGINT", timeout_s=0.01)
     with pytest.raises(SessionError, match="in use"):
-        SessionFolder.use(rig.folder.path)
+        SessionFolder(rig.folder.path)
     held_seal.may_go_on.set()
     assert rig.recorder.close(reason="SIGINT", timeout_s=30)
-    SessionFolder.use(rig.folder.path).release()
+    SessionFolder(rig.folder.path).release()

@@ -12,7 +12,7 @@ from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.core.streams import Stream, StreamKind
 from humanoid_recorder.core.topics import TopicSelection
 from humanoid_recorder.recording.state import Phase, RecorderState
-from humanoid_recorder.recording.state_builder import StateBuilder, inactive_state, silent_streams
+from humanoid_recorder.recording.state_builder import StateBuilder, inactive_state
 from humanoid_recorder.recording.stream_plan import StreamPlan
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_the_phases_follow_each_other(scene: Scene, held_seal: "HeldSeal") -> No
 
 def test_a_stream_that_is_not_required_is_never_silent(scene: Scene) -> None:
     scene.discover("/hand")
-    assert silent_streams(scene.plan, scene.rig.recorder.intake.activity()) == ["joints", "head"]
+    assert scene.state().silent == ("joints", "head")
 
 
 def test_a_state_survives_json_at_every_moment(scene: Scene) -> None:

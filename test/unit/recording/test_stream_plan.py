@@ -73,7 +73,7 @@ def test_a_required_stream_nobody_publishes_is_a_problem_until_somebody_does() -
     plan = plan_of(Stream("arm", "/arm", "a/msg/A", required=True), Stream("leg", "/leg", "a/msg/A"))
     plan.update({})
     (problem,) = plan.problems()
-    assert (problem.stream, problem.problem, problem.is_blocking) == ("arm", "nobody publishes /arm", True)
+    assert (problem.stream, problem.problem) == ("arm", "nobody publishes /arm")
     plan.update(graph(topic("/arm", ("a/msg/A", WEAK))))
     assert plan.problems() == []
 
@@ -83,7 +83,7 @@ def test_a_publisher_that_left_is_a_problem_but_its_subscription_stays() -> None
     plan.update(graph(topic("/arm", ("a/msg/A", WEAK))))
     assert plan.update({}) == []
     (problem,) = plan.problems()
-    assert not problem.is_blocking
+    assert problem.problem == "nobody publishes /arm"
     assert len(plan.channels()) == 1
     assert plan.update(graph(topic("/arm", ("a/msg/A", WEAK)))) == []
     assert plan.problems() == []
@@ -114,7 +114,6 @@ def test_a_type_other_than_the_profile_s_is_refused_with_both_names() -> None:
     (problem,) = plan.problems()
     assert problem.problem == "/arm is published as b/msg/B, and the profile says a/msg/A"
     assert "streams.arm.type" in problem.remedy
-    assert problem.is_blocking
 
 
 def test_two_types_on_one_topic_are_refused() -> None:
@@ -136,7 +135,7 @@ def test_a_type_that_is_not_installed_is_a_problem_with_its_remedy() -> None:
     plan = plan_of(selection=EVERYTHING)
     assert plan.update(graph(topic("/x", ("c/msg/C", WEAK)))) == []
     (problem,) = plan.problems()
-    assert (problem.problem, problem.remedy, problem.is_blocking) == ("c/msg/C is not installed.", "Install it.", True)
+    assert (problem.problem, problem.remedy) == ("c/msg/C is not installed.", "Install it.")
 
 
 def test_a_subscription_that_fails_is_tried_again_under_the_same_id() -> None:

@@ -21,7 +21,9 @@ class Desk:
     def __init__(self) -> None:
         self.faults: list[tuple[str, str]] = []
         self.queue = SampleQueue(max_bytes=2**20, on_drop=lambda _sample: None)
-        self.writer = WriterThread(self.queue, on_fault=lambda e, error: self.faults.append((e.id, str(error))))
+        self.writer = WriterThread(
+            self.queue, on_fault=lambda episode, error: self.faults.append((episode.id if episode else "", str(error)))
+        )
         self.writer.start()
 
     def begin(self, episode: LiveEpisode) -> None:

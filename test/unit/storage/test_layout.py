@@ -72,25 +72,27 @@ def test_sessions_of_one_second_get_different_folders(tmp_path: Path) -> None:
 def test_a_second_recorder_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from humanoid_recorder.storage.layout import SessionFolder;"
-        "folder = SessionFolder.use(pathlib.Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+        "folder = SessionFolder(pathlib.Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
     )
+    (tmp_path / "session").mkdir()
     command = [sys.executable, "-c", program, str(tmp_path / "session")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
         with pytest.raises(SessionError, match=f"in use by another recorder \\(process {holder.pid}\\)"):
-            SessionFolder.use(tmp_path / "session")
+            SessionFolder(tmp_path / "session")
         holder.kill()
         holder.wait()
-    SessionFolder.use(tmp_path / "session").release()
+    SessionFolder(tmp_path / "session").release()
 
 
 def test_a_released_folder_can_be_taken_again_and_releasing_twice_is_fine(session: SessionFolder) -> None:
+    make_episode(session)
     with pytest.raises(SessionError, match=f"process {os.getpid()}"):
-        SessionFolder.use(session.path)
+        SessionFolder(session.path)
     session.release()
     session.release()
-    again = SessionFolder.use(session.path)
+    again = SessionFolder(session.path)
     assert again.path == session.path
     again.release()
 
@@ -123,10 +125,8 @@ def test_a_discarded_episode_can_be_brought_back(session: SessionFolder) -> None
     assert target == session.path / ".discarded" / "episode"
     assert (target / "episode_0.mcap").exists()
     assert not directory.exists()
-    assert session.discarded_bytes() == 100
     assert session.undo_discard("episode") == directory
     assert (directory / "episode_0.mcap").exists()
-    assert session.discarded_bytes() == 0
 
 
 def test_discarding_what_is_not_there_is_an_error(session: SessionFolder) -> None:
@@ -142,7 +142,6 @@ def test_undoing_never_overwrites(session: SessionFolder) -> None:
     make_episode(session, size=7)
     with pytest.raises(SessionError, match="exists already"):
         session.undo_discard("episode")
-    assert session.discarded_bytes() == 100
 
 
 def test_purging_deletes_only_what_was_discarded_long_enough_ago(session: SessionFolder) -> None:
@@ -151,10 +150,29 @@ def test_purging_deletes_only_what_was_discarded_long_enough_ago(session: Sessio
         session.discard(name)
     day_ns = 24 * 3600 * 10**9
     os.utime(session.path / ".discarded" / "old", ns=(0, time.time_ns() - day_ns - 10**9))
-    assert session.purge_discarded(older_than_ns=day_ns) == ["old"]
+    assert session.purge_discarded(older_than_ns=day_ns) == [session.path / ".discarded" / "old"]
     assert [path.name for path in (session.path / ".discarded").iterdir()] == ["new"]
-    assert session.purge_discarded() == ["new"]
-    assert session.purge_discarded() == []
+    assert session.purge_discarded(older_than_ns=0) == [session.path / ".discarded" / "new"]
+    assert session.purge_discarded(older_than_ns=0) == []
+
+
+def test_purging_reaches_the_sessions_beside_this_one(session: SessionFolder) -> None:
+    yesterday = SessionFolder.open(session.path.parent, robot="g1", now_ns=NOW_NS - 10**14)
+    make_episode(yesterday)
+    yesterday.discard("episode")
+    kept = make_episode(yesterday, "kept")
+    yesterday.release()
+    assert session.purge_discarded(older_than_ns=0) == [yesterday.path / ".discarded" / "episode"]
+    assert (kept / "kept_0.mcap").exists()
+
+
+def test_a_session_in_which_nothing_was_recorded_leaves_no_folder(tmp_path: Path) -> None:
+    empty = SessionFolder.open(tmp_path, robot="g1", now_ns=NOW_NS)
+    full = SessionFolder.open(tmp_path, robot="g1", now_ns=NOW_NS)
+    make_episode(full)
+    empty.release()
+    full.release()
+    assert [path.name for path in tmp_path.iterdir()] == [full.path.name]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../other", "a/b", "/etc"])

@@ -1,0 +1,63 @@
+"""Finishing an episode: the last chunk, the account, the record, the bag's final name. In the writer's thread."""
+
+from dataclasses import replace
+
+from humanoid_recorder.core.errors import BagWriteError, HumanoidRecorderError
+from humanoid_recorder.core.labels import End
+from humanoid_recorder.recording.episode_record import stop_record
+from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.sealed_episodes import SealedEpisode
+from humanoid_recorder.storage.episode_file import EpisodeFile
+
+
+def seal_episode(episode: LiveEpisode, *, is_broken: bool, queue_high_water_bytes: int) -> SealedEpisode:
+    """Complete the bag and its record, or leave both unfinished: what is on the disk is kept and accounted for.
+
+    Args:
+        episode: Stopped; everything that was queued for it has been taken.
+        is_broken: Whether its bag has stopped taking messages.
+        queue_high_water_bytes: How full the queue has been.
+    """
+    try:
+        episode.bag.flush()
+        if is_broken:
+            raise BagWriteError("Messages are missing in the bag.")
+        file = _settled_record(episode, queue_high_water_bytes)
+        episode.bag.add_metadata("humanoid_recorder", {"episode": file.model_dump_json()})
+        file.write(episode.bag.unfinished_directory)
+        episode.bag.seal(custom_data={"episode": episode.id, "session": file.session, "task": file.labels.task})
+    except Exception as error:  # even one that is a mistake of ours
+        return _leave_unfinished(episode, describe(error), queue_high_water_bytes)
+    return SealedEpisode(episode.bag.directory, file)
+
+
+def describe(error: Exception) -> str:
+    """Put an error in words; of one that is not ours also its type and where it came from."""
+    if isinstance(error, HumanoidRecorderError):
+        return str(error)
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    where = f" in {traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}" if traceback else ""
+    return f"{error!r}{where}"
+
+
+def _settled_record(episode: LiveEpisode, queue_high_water_bytes: int) -> EpisodeFile:
+    episode.settle()
+    return stop_record(episode, queue_high_water_bytes=queue_high_water_bytes)
+
+
+def _leave_unfinished(episode: LiveEpisode, reason: str, queue_high_water_bytes: int) -> SealedEpisode:
+    """Account for an episode that cannot be sealed; whole chunks stay readable where they are."""
+    episode.bag.abandon()
+    if episode.stop is not None and episode.stop.end is not End.FAULT:
+        episode.stop = replace(episode.stop, end=End.FAULT, detail=reason)
+    file = _settled_record(episode, queue_high_water_bytes)
+    directory = episode.bag.unfinished_directory
+    try:
+        file.write(directory)
+    except HumanoidRecorderError as again:
+        detail = f"{reason} Nor can its record be written: {again}"
+        if file.stop is not None:
+            file = file.model_copy(update={"stop": file.stop.model_copy(update={"detail": detail})})
+    return SealedEpisode(directory, file, is_whole=False)
