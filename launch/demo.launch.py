@@ -24,14 +24,15 @@ PARAMETERS: Mapping[str, tuple[Callable[[str], object], str]] = {
 def start_synthetic_robot(context: LaunchContext) -> list[Node]:
     """Build the synthetic robot from the arguments that were given; when it ends, so does the launch."""
     texts = {name: LaunchConfiguration(name).perform(context) for name in PARAMETERS}
-    given = {name: read(texts[name]) for name, (read, _) in PARAMETERS.items() if texts[name]}
+    given: dict[str, object] = {name: read(texts[name]) for name, (read, _) in PARAMETERS.items() if texts[name]}
+    given["stop_with_parent"] = True  # as in record.launch.py
     return [
         Node(
             package="humanoid_recorder",
             executable="synthetic_robot",
             name="synthetic_robot",
             namespace=LaunchConfiguration("namespace").perform(context),
-            parameters=[given] if given else [],
+            parameters=[given],
             output="screen",
             emulate_tty=True,
             on_exit=Shutdown(reason="the synthetic robot has ended"),

@@ -19,6 +19,7 @@ _START_UP_S = 30.0
 """For the recorder's first word: a loaded robot computer takes its time to start Python."""
 _SEAL_S = 60.0
 """For a queue of 256 MB on a slow disk."""
+_LEAVE_S = 2.0
 _ANNOUNCE_WAIT_S = 1.0
 _SETTLE_NS = 400_000_000
 """With --all or --regex a recording begins when two states so far apart show the same topics."""
@@ -138,8 +139,12 @@ class _Script:
 
         seconds, came = self._request.seconds, self._signals.came
         left_s = None if seconds is None else begun_s + seconds - time.monotonic()
-        if self._client.wait_for(is_sealed, timeout_s=left_s, give_up=came) is not None:
-            return  # ended by somebody else: max_episode_s, another client, a full disk
+        early = self._client.wait_for(is_sealed, timeout_s=left_s, give_up=came)
+        if early is not None:  # ended by somebody else: max_episode_s, another client, a full disk
+            if early.phase is Phase.INACTIVE:  # the recorder is leaving
+                self._child.wait(_LEAVE_S)
+                self._client.require_running()
+            return
         cut_short = self._signals.received
         if cut_short is None or (cut_short is signal.SIGINT and seconds is None):
             try:

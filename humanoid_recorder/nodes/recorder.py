@@ -4,7 +4,6 @@ Inactive = the profile is loaded. Active = subscribed and armed. Deactivating wh
 """
 
 import contextlib
-import os
 import sys
 import threading
 import time
@@ -37,7 +36,7 @@ from humanoid_recorder.nodes.twin_watch import DISCOVERY_S, TwinWatch
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.recording.state_builder import inactive_state
 from humanoid_recorder.ros.qos import LATCHED
-from humanoid_recorder.ros.running import RunnableNode, StopRequest, run_node
+from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
 from humanoid_recorder.storage.layout import SessionFolder
 
 _STATE_PERIOD_S = 0.5
@@ -58,11 +57,11 @@ class Recorder(LifecycleNode, RunnableNode):
         self._idle_state: RecorderState | None = None
         self._exit_code = EXIT_BAD
         self._is_closing = False
-        self._parent_pid = os.getppid()
         self._discovery_turn = 0
         self._was_ready = False
         self._log = RecorderLog(self.get_logger())
         declare_parameters(self)
+        declare_stop_with_parent(self)
         self._state_publisher = self.create_publisher(String, "~/state", LATCHED)
         self._events_publisher = self.create_publisher(String, "~/events", 10)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -168,8 +167,6 @@ class Recorder(LifecycleNode, RunnableNode):
     # Timers and topics -----------------------------------------------------------------------------------------------
 
     def _on_state_timer(self) -> None:
-        if bool(self.get_parameter("stop_with_parent").value) and os.getppid() != self._parent_pid:
-            self._stop.request("the parent process has gone")
         with self._lock:
             if self._active is not None:
                 self._active.end_if_overdue()

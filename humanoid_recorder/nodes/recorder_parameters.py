@@ -1,5 +1,6 @@
 """The parameters of the recorder node."""
 
+import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,6 @@ _PARAMETERS: dict[str, tuple[str | bool | float | int | list[str], str]] = {
     "ingest": ("wait_set", "How messages are taken: wait_set (fast) or executor (portable)."),
     "allow_sim_time": (False, "Record although use_sim_time is set."),
     "instance": ("", "Name of this process in ~/state, by which who started it knows it; empty: a random one."),
-    "stop_with_parent": (False, "End when the process that started this one has gone."),
 }
 
 
@@ -57,7 +57,9 @@ class RecorderParameters:
 def declare_parameters(node: Node) -> None:
     """Declare every parameter with its default and description."""
     for name, (default, description) in _PARAMETERS.items():
-        node.declare_parameter(name, default, ParameterDescriptor(description=description))
+        # `max_episode_s:=60` is as good as `60.0`, which rclpy would tell apart.
+        either = isinstance(default, float)
+        node.declare_parameter(name, default, ParameterDescriptor(description=description, dynamic_typing=either))
     # A list: its default cannot be empty, since an empty list has no type.
     description = "Record these topics; each is waited for."
     node.declare_parameter("topics", Parameter.Type.STRING_ARRAY, ParameterDescriptor(description=description))
@@ -89,10 +91,10 @@ def read_parameters(node: Node) -> RecorderParameters:
         return str(node.get_parameter(name).value)
 
     def number(name: str) -> float:
-        value = float(node.get_parameter(name).value)
-        if not value >= 0:
-            raise SpecError(f"The parameter {name} is {value}.", remedy="It must be zero or more.")
-        return value
+        value = node.get_parameter(name).value
+        if not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise SpecError(f"The parameter {name} is {value!r}.", remedy="It must be a number, zero or more.")
+        return float(value)
 
     if bool(node.get_parameter("use_sim_time").value) and not bool(node.get_parameter("allow_sim_time").value):
         raise SpecError(

@@ -24,7 +24,7 @@ from std_msgs.msg import String
 from humanoid_recorder.core.cdr import encode_string_message
 from humanoid_recorder.core.errors import SessionError
 from humanoid_recorder.core.qos import Reliability
-from humanoid_recorder.ros.running import RunnableNode, StopRequest, run_node
+from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
 from humanoid_recorder.ros.share import share_directory
 from humanoid_recorder.sim.synthetic_config import StreamConfig, SyntheticRobotConfig
 from humanoid_recorder.sim.synthetic_schedule import Schedule, Sent
@@ -56,6 +56,7 @@ class SyntheticRobot(RunnableNode):
     def __init__(self, stop: StopRequest) -> None:
         super().__init__("synthetic_robot")
         self._stop = stop
+        declare_stop_with_parent(self)
         either = ParameterDescriptor(dynamic_typing=True)  # so that `duration_s:=5` is as good as `5.0`
         duration_s = float(self.declare_parameter("duration_s", 0.0, either).value)
         self._report = str(self.declare_parameter("report", "").value)

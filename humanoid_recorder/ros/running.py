@@ -5,6 +5,7 @@ more: neither the state of a sealed episode nor the last command of a stop. So t
 waits for the signal, the node closes while everything still works, and rclpy goes down last.
 """
 
+import os
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import rclpy
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -20,6 +22,8 @@ from rclpy.task import Future
 
 from humanoid_recorder.core.errors import HumanoidRecorderError
 
+STOP_WITH_PARENT = "stop_with_parent"
+_PARENT_PERIOD_S = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -29,6 +33,12 @@ class RunnableNode(Node, ABC):
     @abstractmethod
     def close(self, reason: str) -> None:
         """Finish, within 4 s; publishers and services still work. ``reason`` is the signal's name."""
+
+
+def declare_stop_with_parent(node: Node) -> None:
+    """Declare the parameter by which ``run_node`` ends a node when the process that started it has gone."""
+    description = "End when the process that started this one has gone."
+    node.declare_parameter(STOP_WITH_PARENT, False, ParameterDescriptor(description=description))
 
 
 class StopRequest:
@@ -105,6 +115,7 @@ def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[st
     Returns:
         The exit code of the process: 0 after a signal, else what the error or the stop request says.
     """
+    parent_pid = os.getppid()
     stop = StopRequest()
     with stop_on_signals(stop), ros_context(args):
         try:
@@ -114,8 +125,22 @@ def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[st
             return error.exit_code
         try:
             with spinning(node):
-                stop.wait()
+                _wait(stop, parent_pid=parent_pid if _stops_with_parent(node) else None)
                 node.close(stop.reason)
         finally:
             node.destroy_node()
     return stop.exit_code
+
+
+def _stops_with_parent(node: Node) -> bool:
+    return node.has_parameter(STOP_WITH_PARENT) and bool(node.get_parameter(STOP_WITH_PARENT).value)
+
+
+def _wait(stop: StopRequest, *, parent_pid: int | None) -> None:
+    """Wait for the request to stop, which a parent that has gone makes too."""
+    if parent_pid is None:
+        stop.wait()
+        return
+    while not stop.wait(_PARENT_PERIOD_S):
+        if os.getppid() != parent_pid:
+            stop.request("the parent process has gone")

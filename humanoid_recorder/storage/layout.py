@@ -150,7 +150,7 @@ class SessionFolder:
 
     def free_bytes(self) -> int:
         """Return what may still be written on this disk (by others than root)."""
-        return shutil.disk_usage(self.path).free
+        return shutil.disk_usage(self.path.parent).free
 
     def release(self) -> None:
         """Give the folder up, and remove it if nothing was recorded; may be called twice."""

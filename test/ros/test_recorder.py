@@ -380,6 +380,7 @@ def test_two_robots_on_one_network_record_apart(
         ({"all": "true", "use_sim_time": "true"}, 2, "use_sim_time is set"),
         ({"all": "true", "ingest": "magic"}, 2, "There is no ingest 'magic'"),
         ({"all": "true", "queue_max_mb": "-1"}, 2, "queue_max_mb"),
+        ({"all": "true", "max_episode_s": "soon"}, 2, "The parameter max_episode_s is 'soon'"),
     ],
 )
 def test_what_cannot_work_ends_with_a_message_and_a_code(
