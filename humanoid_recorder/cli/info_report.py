@@ -6,17 +6,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from humanoid_recorder.core.errors import BagReadError
-from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.core.findings import Finding
+from humanoid_recorder.core.labels import End, Labels, Outcome
+from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.core.qos import QosOffer, Reliability
 from humanoid_recorder.storage.bag_reader import BagInfo, BagReader, BagTopicInfo
-from humanoid_recorder.storage.episode_file import (
-    EPISODE_FILE,
-    EpisodeFile,
-    FindingRecord,
-    LabelsRecord,
-    LedgerRecord,
-    StreamRecord,
-)
+from humanoid_recorder.storage.episode_file import EPISODE_FILE, EpisodeFile, StreamRecord
 from humanoid_recorder.storage.layout import UNFINISHED_SUFFIX
 
 _NS_PER_MS = 1_000_000
@@ -74,10 +69,10 @@ class EpisodeReport(_Report):
     """None when it was not sealed."""
     detail: str
     outcome: Outcome
-    labels: LabelsRecord
+    labels: Labels
     lost: int | None
     dropped: int | None
-    findings: tuple[FindingRecord, ...]
+    findings: tuple[Finding, ...]
     clock_synchronised: bool | None
 
 
@@ -233,7 +228,7 @@ def _episode(episode: EpisodeFile | None) -> EpisodeReport | None:
 
 def _topic(topic: BagTopicInfo, episode: EpisodeFile | None) -> TopicReport:
     stream = next((each for each in _streams(episode) if each.topic == topic.name), None) if episode else None
-    ledger: LedgerRecord | None = episode.ledger.get(stream.name) if episode and stream else None
+    ledger: StreamAccount | None = episode.ledger.get(stream.name) if episode and stream else None
     gap_ns = topic.longest_gap_ns
     return TopicReport(
         name=topic.name,

@@ -1,6 +1,7 @@
 """The report of ``humanoid-recorder info`` for people."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
@@ -113,7 +114,7 @@ def _episode_facts(episode: EpisodeReport) -> Iterator[tuple[str, RenderableType
     yield "robot", Text(episode.robot)
     yield "end", Text(end)
     yield "outcome", Text(episode.outcome.value, style=styles[episode.outcome])
-    for name, value in episode.labels.model_dump().items():
+    for name, value in asdict(episode.labels).items():
         if value:
             yield name, Text(value)
     if episode.clock_synchronised is False:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from humanoid_recorder.cli.record_child import RecorderChild, StopSignals
 from humanoid_recorder.cli.record_request import RecordRequest
-from humanoid_recorder.cli.record_session import EpisodeResult, count_of, describe_silence, heard, recorder_of
+from humanoid_recorder.cli.record_session import (
+    EpisodeResult,
+    count_of,
+    describe_silence,
+    heard,
+    recorder_of,
+    start_episode,
+)
 from humanoid_recorder.core.errors import EXIT_BAD, CommandRefused, RecorderUnavailableError
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.ros.recorder_client import RecorderClient
@@ -122,7 +129,7 @@ class _Script:
 
     def _record(self, session: Path, number: int) -> None:
         """Record one episode and print its result."""
-        episode_id = str(self._client.call("start")["episode"])
+        episode_id = start_episode(self._client)
         begun_s = time.monotonic()
         count = f" {number} of {self._request.episodes}" if self._request.episodes else ""
         _say(f"Recording{count}: {count_of(heard(self._newest().streams), 'stream')} into {session / episode_id}")

@@ -1,5 +1,6 @@
 """What the scripted and the attended recording have in common: a connection, waiting, and results read from disk."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from humanoid_recorder.storage.episode_file import EPISODE_FILE, EpisodeFile, St
 from humanoid_recorder.storage.layout import DISCARDED_FOLDER, UNFINISHED_SUFFIX
 
 _LAST_WORDS_S = 1.0
+_TWIN_LEAVES_S = 5.0
 
 
 @contextmanager
@@ -38,6 +40,22 @@ def recorder_of(child: RecorderChild, request: RecordRequest) -> Iterator[Record
         if child.is_running():
             raise
         raise RecorderEnded(child) from error
+
+
+def start_episode(client: RecorderClient[RecorderState]) -> str:
+    """Have the recorder begin an episode, and no other recorder of its name; return the episode's id.
+
+    Raises:
+        CommandRefused: In the recorder's own words.
+        RecorderUnavailableError: It has ended or does not answer, or it is not alone.
+    """
+    deadline_s = time.monotonic() + _TWIN_LEAVES_S
+    while client.has_company():  # of two the younger one leaves as soon as it hears the other
+        if time.monotonic() > deadline_s:
+            raise RecorderUnavailableError(
+                "Another recorder of the same name is running.", remedy="Stop it, or use --name or --namespace."
+            )
+    return str(client.call("start")["episode"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rich.live import Live
 
 from humanoid_recorder.cli.record_child import RecorderChild, StopSignals
 from humanoid_recorder.cli.record_request import RecordRequest
-from humanoid_recorder.cli.record_session import EpisodeResult, count_of, recorder_of
+from humanoid_recorder.cli.record_session import EpisodeResult, count_of, recorder_of, start_episode
 from humanoid_recorder.cli.record_table import Notice, Screen, render
 from humanoid_recorder.cli.terminal_keys import TerminalKeys
 from humanoid_recorder.core.errors import EXIT_BAD, CommandRefused
@@ -116,12 +116,13 @@ class _Desk:
             self._keys.is_gone = True
 
     def _command(self, command: str, done: str) -> None:
+        self._attempt(lambda: self._client.call(command).get("episode", ""), done)
+
+    def _attempt(self, action: Callable[[], object], done: str) -> None:
         try:
-            answer = self._client.call(command)
+            self._notice = Notice(f"{done} {action()}")
         except CommandRefused as refusal:
             self._notice = Notice(str(refusal), is_bad=True)
-            return
-        self._notice = Notice(f"{done}: {answer['episode']}" if "episode" in answer else done)
 
     def _toggle(self) -> None:
         now_s = time.monotonic()
@@ -131,7 +132,7 @@ class _Desk:
         elif self._is_recording():
             self._command("stop", "stopped")
         else:
-            self._command("start", "started")
+            self._attempt(lambda: start_episode(self._client), "started")
 
     def _toggle_help(self) -> None:
         self._shows_help = not self._shows_help

@@ -1,22 +1,11 @@
 """From a live episode to the records of its ``episode.json``."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 
 from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, Channel
 from humanoid_recorder.recording.live_episode import LiveEpisode
-from humanoid_recorder.storage.episode_file import (
-    EpisodeFile,
-    FindingRecord,
-    LabelsRecord,
-    LatchedRecord,
-    LedgerRecord,
-    ProvenanceRecord,
-    StartRecord,
-    StopRecord,
-    StreamRecord,
-)
+from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord, StartRecord, StopRecord, StreamRecord
 
 EVENTS_STREAM = "~/events"
 """In the ledger; no stream of a profile can have this name."""
@@ -24,7 +13,7 @@ EVENTS_STREAM = "~/events"
 
 def start_record(episode: LiveEpisode, *, session: str, provenance: ProvenanceRecord) -> EpisodeFile:
     """Describe an episode that has just begun."""
-    labels = LabelsRecord(**asdict(episode.labels))
+    labels = episode.labels
     streams = tuple(_stream(channel) for channel in episode.channels.values())
     start = StartRecord(time_ns=episode.start_ns, labels=labels, streams=streams, provenance=provenance)
     return EpisodeFile(id=episode.id, session=session, start=start, labels=labels)
@@ -57,14 +46,11 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
                 longest_sync_ms=episode.bag.longest_sync_ns / 1e6,
                 queue_high_water_bytes=queue_high_water_bytes,
             ),
-            "labels": LabelsRecord(**asdict(episode.labels)),
+            "labels": episode.labels,
             "outcome": episode.outcome,
-            "ledger": {
-                stream_name(episode, channel_id): LedgerRecord(**asdict(account))
-                for channel_id, account in accounts.items()
-            },
-            "latched": tuple(LatchedRecord(**asdict(replay)) for replay in episode.latched),
-            "findings": tuple(FindingRecord(**asdict(finding)) for finding in episode.findings),
+            "ledger": {stream_name(episode, channel_id): account for channel_id, account in accounts.items()},
+            "latched": tuple(episode.latched),
+            "findings": tuple(episode.findings),
             "streams_joined_later": joined,
             "sha256": {f"{episode.id}_0.mcap": None},
         }

@@ -8,6 +8,7 @@ from threading import RLock
 
 from humanoid_recorder.core.cdr import encode_string_message
 from humanoid_recorder.core.errors import BagWriteError, CommandRefused, HumanoidRecorderError
+from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.preroll import PreRoll
 from humanoid_recorder.core.queue import QueueLevel, SampleQueue
@@ -15,7 +16,7 @@ from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, events_topic
 from humanoid_recorder.recording.episode_record import start_record
 from humanoid_recorder.recording.intake import Intake
-from humanoid_recorder.recording.live_episode import Finding, LiveEpisode, Stop
+from humanoid_recorder.recording.live_episode import LiveEpisode, Stop
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode, SealedEpisodes
 from humanoid_recorder.recording.sealing import describe, seal_episode
 from humanoid_recorder.recording.writer import WriterThread

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from humanoid_recorder.core.clocks import BatchClock, ClockStep, LogClock
+from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.latched import LatchedCache
 from humanoid_recorder.core.ledger import NO_PUBLISHER_ID, StreamLedger
 from humanoid_recorder.core.preroll import PreRoll
@@ -19,7 +20,7 @@ from humanoid_recorder.core.queue import SampleQueue
 from humanoid_recorder.core.samples import Arrival, Sample
 from humanoid_recorder.core.streams import StampReader
 from humanoid_recorder.recording.channels import Channel
-from humanoid_recorder.recording.live_episode import Finding, LatchedReplay, LiveEpisode
+from humanoid_recorder.recording.live_episode import LiveEpisode
 
 _log_ns_of = itemgetter(Sample._fields.index("log_ns"))
 

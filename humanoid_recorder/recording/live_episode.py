@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.ledger import StreamAccount, StreamLedger
 from humanoid_recorder.recording.channels import Channel
@@ -18,26 +19,6 @@ class Stop:
     """Log time, ns since the epoch."""
     detail: str = ""
     """In words: the signal, the error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something noticed while recording that a reader of the bag should know."""
-
-    at_ns: int
-    """Log time, ns since the epoch."""
-    check: str
-    """Short name: clock_step, write_failed."""
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class LatchedReplay:
-    """A message from before the start that was replayed into the episode."""
-
-    topic: str
-    first_received_ns: int
-    """When it really arrived, ns since the epoch."""
 
 
 @dataclass(slots=True)

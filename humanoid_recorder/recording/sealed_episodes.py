@@ -87,7 +87,7 @@ class SealedEpisodes:
         """Change the outcome; the bag is not touched."""
         with self._lock:
             episode = self._episodes[episode_id]
-            labels = episode.file.labels.model_copy(update={"reason": reason})
+            labels = replace(episode.file.labels, reason=reason)
             self._rewrite(episode, outcome=outcome, labels=labels)
         self._on_change()
 

@@ -8,8 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from humanoid_recorder.core.labels import End, Outcome
-from humanoid_recorder.storage.episode_file import LabelsRecord
+from humanoid_recorder.core.labels import End, Labels, Outcome
 
 
 class Phase(StrEnum):
@@ -70,7 +69,7 @@ class EpisodeState(_State):
     messages: int
     bytes: int
     """Of the file so far."""
-    labels: LabelsRecord
+    labels: Labels
 
 
 class SealedState(_State):
@@ -89,7 +88,7 @@ class SealedState(_State):
     dropped: int
     bytes: int
     detail: str
-    labels: LabelsRecord
+    labels: Labels
 
 
 class QueueState(_State):
@@ -134,7 +133,7 @@ class RecorderState(_State):
     """Required streams of which nothing has arrived."""
     problems: tuple[ProblemState, ...] = ()
     streams: tuple[StreamState, ...] = ()
-    labels: LabelsRecord = LabelsRecord()
+    labels: Labels = Labels()
     queue: QueueState | None = None
     disk: DiskState | None = None
     fault: str = ""

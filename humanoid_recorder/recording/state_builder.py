@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.core.rates import RateMeter
@@ -24,7 +23,6 @@ from humanoid_recorder.recording.state import (
     StreamState,
 )
 from humanoid_recorder.recording.stream_plan import StreamPlan
-from humanoid_recorder.storage.episode_file import LabelsRecord
 
 RECENT_EPISODES = 8
 
@@ -83,7 +81,7 @@ class StateBuilder:
             silent=readiness.silent,
             problems=tuple(ProblemState(stream=p.stream, problem=p.problem, remedy=p.remedy) for p in plan.problems()),
             streams=self._streams(plan, activity, accounts, now_log_ns=recorder.intake.clock.now_ns()),
-            labels=LabelsRecord(**asdict(recorder.labels)),
+            labels=recorder.labels,
             queue=QueueState(bytes=level.bytes, max_bytes=level.max_bytes, high_water_bytes=level.high_water_bytes),
             disk=self._disk(recorder, activity),
             fault=recorder.fault,
@@ -168,7 +166,7 @@ def _episode(live: LiveEpisode, accounts: Mapping[int, StreamAccount], recorder:
         elapsed_s=(recorder.intake.clock.now_ns() - live.start_ns) / 1e9,
         messages=sum(account.received + account.latched for account in accounts.values()),
         bytes=live.bag.bytes_written,
-        labels=LabelsRecord(**asdict(live.labels)),
+        labels=live.labels,
     )
 
 

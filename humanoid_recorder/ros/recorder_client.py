@@ -28,6 +28,8 @@ COMMANDS = ("start", "stop", "succeed", "fail", "discard", "undo_discard", "mark
 StateT = TypeVar("StateT")
 
 _ANSWER_S = 4.0
+_COMPANY_S = 1.0
+"""A living recorder says something twice a second."""
 _SLICE_S = 0.05
 """How often a wait looks whether the recorder still runs and whether the caller has lost interest."""
 
@@ -65,6 +67,7 @@ class RecorderClient(Generic[StateT]):
         self._news = threading.Condition()
         self._state: StateT | None = None
         self._heard_s = time.monotonic()
+        self._heard_another_s = 0.0
         self._unreadable = ""
         self._services: dict[str, Client[Any, Any]] = {
             name: node.create_client(Trigger, f"{recorder}/{name}") for name in COMMANDS
@@ -117,6 +120,26 @@ class RecorderClient(Generic[StateT]):
                 if left_s <= 0 or give_up():
                     return None
                 self._news.wait(left_s)
+
+    def has_company(self) -> bool:
+        """Whether another recorder is alive under the same name: a command would reach both, and either may answer.
+
+        Takes no time when nobody else is in sight, and at most a second otherwise: one that was killed stays in sight
+        for a while and says nothing.
+
+        Raises:
+            RecorderUnavailableError: The recorder has ended, as the younger one of two does.
+        """
+        asked_s = time.monotonic()
+        while self._node.count_publishers(self._subscription.topic_name) > 1:
+            self.require_running()
+            with self._news:
+                if self._heard_another_s > asked_s:
+                    return True
+                if time.monotonic() - asked_s > _COMPANY_S:
+                    return False
+                self._news.wait(_SLICE_S)
+        return False
 
     def call(self, command: str) -> dict[str, object]:
         """Give a command, one of ``COMMANDS``, and return the recorder's answer.
@@ -188,6 +211,8 @@ class RecorderClient(Generic[StateT]):
             if state is not None:
                 self._state = state
                 self._heard_s = time.monotonic()
+            elif not unreadable:
+                self._heard_another_s = time.monotonic()
             self._news.notify_all()
 
 

@@ -10,7 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from humanoid_recorder.core.errors import BagReadError, SessionError
-from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.core.findings import Finding, LatchedReplay
+from humanoid_recorder.core.labels import End, Labels, Outcome
+from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.storage.durable import write_atomically
 
 EPISODE_FILE = "episode.json"
@@ -18,16 +20,6 @@ EPISODE_FILE = "episode.json"
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class LabelsRecord(_Record):
-    """What the operator said."""
-
-    task: str = ""
-    prompt: str = ""
-    operator: str = ""
-    scene: str = ""
-    reason: str = ""
 
 
 class StreamRecord(_Record):
@@ -46,39 +38,6 @@ class StreamRecord(_Record):
     durability: str
     publishers: tuple[str, ...]
     """Fully qualified node names, one per publisher."""
-
-
-class LedgerRecord(_Record):
-    """What became of the messages of one stream; the fields of ``core.ledger.StreamAccount``."""
-
-    received: int
-    latched: int
-    written: int
-    dropped: int
-    lost: int | None
-    lost_reason: str
-    unstamped: int
-    bytes: int
-    publishers: int
-    first_ns: int | None
-    last_ns: int | None
-    longest_gap_ns: int
-    longest_gap_at_ns: int | None
-
-
-class LatchedRecord(_Record):
-    """A message from before the start, replayed into the episode with the start as its log time."""
-
-    topic: str
-    first_received_ns: int
-
-
-class FindingRecord(_Record):
-    """Something noticed while recording."""
-
-    at_ns: int
-    check: str
-    message: str
 
 
 class ProvenanceRecord(_Record):
@@ -102,7 +61,7 @@ class StartRecord(_Record):
 
     time_ns: int
     """Log time of the start, ns since the epoch."""
-    labels: LabelsRecord
+    labels: Labels
     streams: tuple[StreamRecord, ...]
     provenance: ProvenanceRecord
 
@@ -135,13 +94,13 @@ class EpisodeFile(_Record):
     start: StartRecord
     stop: StopRecord | None = None
     """None while it is being recorded, and for ever when it was not sealed."""
-    labels: LabelsRecord
+    labels: Labels
     """As they stand now; those at the start are in ``start``."""
     outcome: Outcome = Outcome.UNLABELLED
-    ledger: dict[str, LedgerRecord] = {}
+    ledger: dict[str, StreamAccount] = {}
     """By stream name."""
-    latched: tuple[LatchedRecord, ...] = ()
-    findings: tuple[FindingRecord, ...] = ()
+    latched: tuple[LatchedReplay, ...] = ()
+    findings: tuple[Finding, ...] = ()
     streams_joined_later: tuple[StreamRecord, ...] = ()
     sha256: dict[str, str | None] = {}
     """By file name; None until a job of low priority has computed it."""

@@ -15,19 +15,12 @@ from humanoid_recorder.cli.demo_children import busy_domains, private_environmen
 from humanoid_recorder.cli.demo_view import near, own_command, show_next, show_result
 from humanoid_recorder.cli.main import run
 from humanoid_recorder.core.errors import BagReadError
-from humanoid_recorder.core.labels import End
+from humanoid_recorder.core.labels import End, Labels
+from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.storage.bag_writer import BagTopic, BagWriter
-from humanoid_recorder.storage.episode_file import (
-    EpisodeFile,
-    LabelsRecord,
-    LedgerRecord,
-    ProvenanceRecord,
-    StartRecord,
-    StopRecord,
-    StreamRecord,
-)
+from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord, StartRecord, StopRecord, StreamRecord
 
 START_NS = 1_795_160_424_000_000_000
 S = 1_000_000_000
@@ -62,7 +55,7 @@ def make_bag(folder: Path, numbers: Iterable[int], *, lost: int = 0, end: End = 
         name="head", topic=TOPIC, type=TYPE, kind="camera", expected_hz=100.0, required=True, serial="", unit="",
         type_hash="", reliability="reliable", durability="volatile", publishers=("/robot",),
     )  # fmt: skip
-    account = LedgerRecord(
+    account = StreamAccount(
         received=len(samples), latched=0, written=len(samples), dropped=0, lost=lost, lost_reason="", unstamped=0,
         bytes=0, publishers=1, first_ns=None, last_ns=None, longest_gap_ns=0, longest_gap_at_ns=None,
     )  # fmt: skip
@@ -73,12 +66,12 @@ def make_bag(folder: Path, numbers: Iterable[int], *, lost: int = 0, end: End = 
     EpisodeFile(
         id="episode",
         session="session",
-        start=StartRecord(time_ns=START_NS, labels=LabelsRecord(), streams=(stream,), provenance=provenance),
+        start=StartRecord(time_ns=START_NS, labels=Labels(), streams=(stream,), provenance=provenance),
         stop=StopRecord(
             time_ns=START_NS + 4 * S, end=end, detail="", duration_s=4.0, messages=len(samples), bytes=0, lost=lost,
             dropped=0, longest_sync_ms=0.0, queue_high_water_bytes=0,
         ),
-        labels=LabelsRecord(),
+        labels=Labels(),
         ledger={"head": account},
     ).write(bag)  # fmt: skip
     return bag

@@ -12,20 +12,13 @@ from rosbags.typesys import Stores, get_typestore
 from humanoid_recorder.cli.info_report import InfoReport, TopicReport, report_on
 from humanoid_recorder.cli.info_view import show
 from humanoid_recorder.cli.main import run
-from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.core.findings import Finding
+from humanoid_recorder.core.labels import End, Labels, Outcome
+from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.core.qos import Durability, QosOffer
 from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.storage.bag_writer import BagTopic, BagWriter
-from humanoid_recorder.storage.episode_file import (
-    EpisodeFile,
-    FindingRecord,
-    LabelsRecord,
-    LedgerRecord,
-    ProvenanceRecord,
-    StartRecord,
-    StopRecord,
-    StreamRecord,
-)
+from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord, StartRecord, StopRecord, StreamRecord
 
 START_NS = 1_795_160_424_000_000_000
 TOPIC = "/hand/pose"
@@ -39,15 +32,15 @@ def stream_record() -> StreamRecord:
     )  # fmt: skip
 
 
-def ledger(*, written: int, lost: int | None = 0, reason: str = "") -> LedgerRecord:
-    return LedgerRecord(
+def ledger(*, written: int, lost: int | None = 0, reason: str = "") -> StreamAccount:
+    return StreamAccount(
         received=written, latched=0, written=written, dropped=0, lost=lost, lost_reason=reason, unstamped=0, bytes=1,
         publishers=1, first_ns=START_NS, last_ns=START_NS, longest_gap_ns=0, longest_gap_at_ns=None,
     )  # fmt: skip
 
 
-def episode(account: LedgerRecord, *, sealed: bool = True) -> EpisodeFile:
-    labels = LabelsRecord(task="wipe the table", operator="mia")
+def episode(account: StreamAccount, *, sealed: bool = True) -> EpisodeFile:
+    labels = Labels(task="wipe the table", operator="mia")
     provenance = ProvenanceRecord(
         robot="g1", robot_serial="", profile_path="", profile_sha256="", profile_text="", urdf_sha256="", host="",
         software={}, clock_synchronised=False,
@@ -64,7 +57,7 @@ def episode(account: LedgerRecord, *, sealed: bool = True) -> EpisodeFile:
         labels=labels,
         outcome=Outcome.SUCCESS,
         ledger={"hand": account},
-        findings=(FindingRecord(at_ns=START_NS, check="clock", message="the clock was set by 3 s"),),
+        findings=(Finding(at_ns=START_NS, check="clock", message="the clock was set by 3 s"),),
     )
 
 

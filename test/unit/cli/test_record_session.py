@@ -1,18 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 from humanoid_recorder.cli.record_session import EpisodeResult
-from humanoid_recorder.core.labels import End
-from humanoid_recorder.storage.episode_file import (
-    EpisodeFile,
-    LabelsRecord,
-    LedgerRecord,
-    ProvenanceRecord,
-    StartRecord,
-    StopRecord,
-    StreamRecord,
-)
+from humanoid_recorder.core.labels import End, Labels
+from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord, StartRecord, StopRecord, StreamRecord
 
-LEDGER = LedgerRecord(
+LEDGER = StreamAccount(
     received=10,
     latched=0,
     written=10,
@@ -46,7 +40,7 @@ def stream(name: str, *, required: bool) -> StreamRecord:
     )
 
 
-def episode(ledger: dict[str, LedgerRecord], *, required: bool = True) -> EpisodeFile:
+def episode(ledger: dict[str, StreamAccount], *, required: bool = True) -> EpisodeFile:
     provenance = ProvenanceRecord(
         robot="g1",
         robot_serial="",
@@ -75,17 +69,17 @@ def episode(ledger: dict[str, LedgerRecord], *, required: bool = True) -> Episod
         session="s",
         start=StartRecord(
             time_ns=1,
-            labels=LabelsRecord(),
+            labels=Labels(),
             streams=tuple(stream(name, required=required) for name in ledger),
             provenance=provenance,
         ),
         stop=stop,
-        labels=LabelsRecord(),
+        labels=Labels(),
         ledger=ledger,
     )
 
 
-def faults(ledger: LedgerRecord, *, required: bool = True, optional: frozenset[str] = frozenset()) -> list[str]:
+def faults(ledger: StreamAccount, *, required: bool = True, optional: frozenset[str] = frozenset()) -> list[str]:
     return EpisodeResult(Path("s/e1"), episode({"joints": ledger}, required=required)).faults(optional=optional)
 
 
@@ -94,20 +88,20 @@ def test_a_complete_stream_is_no_fault() -> None:
 
 
 def test_loss_drop_unknown_loss_and_silence_are_faults() -> None:
-    lossy = LEDGER.model_copy(update={"lost": 3, "dropped": 2})
+    lossy = replace(LEDGER, lost=3, dropped=2)
     assert faults(lossy) == ["joints: 3 lost before they reached us, 2 dropped by us"]
-    unknown = LEDGER.model_copy(update={"lost": None, "lost_reason": "no sequence numbers"})
+    unknown = replace(LEDGER, lost=None, lost_reason="no sequence numbers")
     assert faults(unknown) == ["joints: what was lost is unknown (no sequence numbers)"]
-    assert faults(LEDGER.model_copy(update={"written": 0})) == ["joints: nothing was recorded"]
+    assert faults(replace(LEDGER, written=0)) == ["joints: nothing was recorded"]
 
 
 def test_a_stream_that_nobody_named_must_be_complete_but_need_not_speak() -> None:
-    assert faults(LEDGER.model_copy(update={"lost": 1}), required=False) == ["joints: 1 lost before they reached us"]
-    assert faults(LEDGER.model_copy(update={"written": 0}), required=False) == []
+    assert faults(replace(LEDGER, lost=1), required=False) == ["joints: 1 lost before they reached us"]
+    assert faults(replace(LEDGER, written=0), required=False) == []
 
 
 def test_an_optional_stream_of_the_profile_may_lose_messages() -> None:
-    assert faults(LEDGER.model_copy(update={"lost": 1}), required=False, optional=frozenset({"joints"})) == []
+    assert faults(replace(LEDGER, lost=1), required=False, optional=frozenset({"joints"})) == []
 
 
 def test_a_sealed_episode_is_found_also_among_the_discarded(tmp_path: Path) -> None:

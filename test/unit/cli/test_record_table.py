@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from humanoid_recorder.cli.record_table import Notice, Screen, clock, is_off_rate, minutes_left, render, size
-from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.recording.state import (
     DiskState,
     EpisodeState,
@@ -17,7 +17,6 @@ from humanoid_recorder.recording.state import (
     SealedState,
     StreamState,
 )
-from humanoid_recorder.storage.episode_file import LabelsRecord
 
 STREAM = StreamState(
     name="joints",
@@ -44,7 +43,7 @@ STATE = RecorderState(
     robot="g1",
     session="/data/20260101T000000Z_g1",
     streams=(STREAM,),
-    labels=LabelsRecord(task="fold the towel"),
+    labels=Labels(task="fold the towel"),
     queue=QueueState(bytes=0, max_bytes=100, high_water_bytes=0),
     disk=DiskState(free_bytes=50_000_000_000, bytes_per_s=30_000_000.0, minutes_left=27.7),
 )
@@ -61,7 +60,7 @@ SEALED = SealedState(
     dropped=0,
     bytes=1_000,
     detail="",
-    labels=LabelsRecord(),
+    labels=Labels(),
 )
 RECORDING = EpisodeState(id="e2", started_ns=0, elapsed_s=72.9, messages=10, bytes=5_000_000, labels=STATE.labels)
 

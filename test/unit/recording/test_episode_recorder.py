@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,7 @@ def test_the_record_is_on_disk_at_the_start_without_a_stop(rig: "Rig") -> None:
     assert begun.stop is None
     assert (begun.id, begun.session) == (episode.id, rig.folder.path.name)
     assert begun.start.time_ns == episode.start_ns
-    assert begun.start.labels.model_dump() == {
+    assert asdict(begun.start.labels) == {
         "task": "carry",
         "prompt": "carry the tray",
         "operator": "ana",

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from humanoid_recorder.core.errors import BagReadError, SessionError
-from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.core.findings import Finding, LatchedReplay
+from humanoid_recorder.core.labels import End, Labels, Outcome
+from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.storage.episode_file import (
     EPISODE_FILE,
     EpisodeFile,
-    FindingRecord,
-    LabelsRecord,
-    LatchedRecord,
-    LedgerRecord,
     ProvenanceRecord,
     StartRecord,
     StopRecord,
@@ -48,14 +46,14 @@ def begun() -> EpisodeFile:
         software={"python": "3.11"},
         clock_synchronised=None,
     )
-    labels = LabelsRecord(task="wipe", prompt='say "ä"\n')
+    labels = Labels(task="wipe", prompt='say "ä"\n')
     start = StartRecord(time_ns=2**62 + 1, labels=labels, streams=(stream,), provenance=provenance)
     return EpisodeFile(id="e", session="s", start=start, labels=labels)
 
 
 @pytest.fixture
 def complete(begun: EpisodeFile) -> EpisodeFile:
-    ledger = LedgerRecord(
+    ledger = StreamAccount(
         received=3,
         latched=1,
         written=2,
@@ -87,8 +85,8 @@ def complete(begun: EpisodeFile) -> EpisodeFile:
             "stop": stop,
             "outcome": Outcome.FAILURE,
             "ledger": {"joints": ledger},
-            "latched": (LatchedRecord(topic="/d", first_received_ns=4),),
-            "findings": (FindingRecord(at_ns=5, check="clock_step", message="by 1 h"),),
+            "latched": (LatchedReplay(topic="/d", first_received_ns=4),),
+            "findings": (Finding(at_ns=5, check="clock_step", message="by 1 h"),),
             "sha256": {"e_0.mcap": None},
         }
     )
