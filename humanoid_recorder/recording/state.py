@@ -136,5 +136,6 @@ class RecorderState(_State):
     labels: Labels = Labels()
     queue: QueueState | None = None
     disk: DiskState | None = None
+    """None while inactive, and when the disk has gone."""
     fault: str = ""
     """Why the last episode could not be recorded."""

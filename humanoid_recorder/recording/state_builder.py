@@ -124,10 +124,13 @@ class StateBuilder:
             bytes=account.bytes if account else activity.bytes,
         )
 
-    def _disk(self, recorder: EpisodeRecorder, activity: Mapping[int, Activity]) -> DiskState:
+    def _disk(self, recorder: EpisodeRecorder, activity: Mapping[int, Activity]) -> DiskState | None:
         total = sum(line.bytes for line in activity.values())
         bytes_per_s = self._bytes_rate.read(count=total, now_ns=time.monotonic_ns()) or 0.0
-        free = recorder.folder.free_bytes()
+        try:
+            free = recorder.folder.free_bytes()
+        except OSError:
+            return None  # unmounted or removed by hand; the next start says so
         minutes_left = free / bytes_per_s / 60 if bytes_per_s > 0 else None
         return DiskState(free_bytes=free, bytes_per_s=bytes_per_s, minutes_left=minutes_left)
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ def ros_context(args: Sequence[str] | None = None) -> Iterator[None]:
 def spinning(*nodes: Node) -> Iterator[Executor]:
     """Spin nodes in one thread of their own for as long as the block lasts.
 
+    A callback that fails is logged and the spinning goes on: a recorder whose display fails must still hear "stop".
+
     The thread has ended before the executor is taken down: destroying an executor's guard condition while its wait
     set still waits on it crashes the interpreter.
     """
@@ -94,7 +97,7 @@ def spinning(*nodes: Node) -> Iterator[Executor]:
     for node in nodes:
         executor.add_node(node)
     done: Future[None] = Future(executor=executor)
-    thread = threading.Thread(target=executor.spin_until_future_complete, args=(done,), name="executor")
+    thread = threading.Thread(target=_spin, args=(executor, done, nodes[0]), name="executor")
     thread.start()
     try:
         yield executor
@@ -103,6 +106,19 @@ def spinning(*nodes: Node) -> Iterator[Executor]:
         executor.wake()
         thread.join()
         executor.shutdown()
+
+
+def _spin(executor: Executor, done: "Future[None]", node: Node) -> None:
+    last = ""
+    while not done.done():
+        try:
+            executor.spin_until_future_complete(done)
+            return  # done, or the context has gone
+        except Exception as error:  # any callback's
+            report = "".join(traceback.format_exception(error))
+            if report != last:
+                node.get_logger().error(f"a callback failed, which is a mistake in the program:\n{report}")
+            last = report
 
 
 def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[str] | None = None) -> int:
