@@ -2,13 +2,15 @@
 
 import contextlib
 import os
+import re
 import select
 import termios
 import tty
 from types import TracebackType
 from typing import Any, Self
 
-_ESCAPE = b"\x1b"
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
+"""What an arrow or a function key sends, Alt with another key, or Escape alone."""
 _READ_BYTES = 256
 
 
@@ -56,4 +58,4 @@ class TerminalKeys:
             data = b""
         if not data:
             self.is_gone = True
-        return data.partition(_ESCAPE)[0].decode(errors="ignore")
+        return _SEQUENCE.sub(b"", data).decode(errors="ignore")
