@@ -1,6 +1,6 @@
 """The Python package, and the files that ROS 2 tools look for outside of it.
 
-All of it is here, and nothing in setup.cfg or pyproject.toml: colcon reads the arguments of ``setup()`` as Python
+The description is here and not in setup.cfg or pyproject.toml: colcon reads the arguments of ``setup()`` as Python
 literals, and setuptools turns what it finds elsewhere into objects (``python_requires``) that colcon cannot read.
 """
 
@@ -10,8 +10,8 @@ from setuptools import find_packages, setup
 
 PACKAGE = "humanoid_recorder"
 
-# Lower bounds were run. Those of numpy, pillow, pyyaml and rich are what Ubuntu 24.04 has, the home of ROS Jazzy and
-# Kilted; its pydantic and typer are too old, so they and mcap come from pip there too.
+# Lower bounds are versions the tests have been run with, but for zstandard's. Ubuntu's own pydantic and typer may be
+# older: in a ROS workspace these come from pip (see package.xml).
 RUNTIME = [
     "mcap>=1.6",
     "mcap-ros2-support>=0.6",
