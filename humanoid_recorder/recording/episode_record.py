@@ -7,9 +7,6 @@ from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, Channel
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord, StartRecord, StopRecord, StreamRecord
 
-EVENTS_STREAM = "~/events"
-"""In the ledger; no stream of a profile can have this name."""
-
 
 def start_record(episode: LiveEpisode, *, session: str, provenance: ProvenanceRecord) -> EpisodeFile:
     """Describe an episode that has just begun."""
@@ -48,7 +45,7 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
             ),
             "labels": episode.labels,
             "outcome": episode.outcome,
-            "ledger": {stream_name(episode, channel_id): account for channel_id, account in accounts.items()},
+            "ledger": {_account_name(episode, channel_id): account for channel_id, account in accounts.items()},
             "latched": tuple(episode.latched),
             "findings": tuple(episode.findings),
             "streams_joined_later": joined,
@@ -57,9 +54,9 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
     )
 
 
-def stream_name(episode: LiveEpisode, channel_id: int) -> str:
-    """Return the profile name of a channel; our own events have one too."""
-    return EVENTS_STREAM if channel_id == EVENTS_CHANNEL_ID else episode.channels[channel_id].stream.name
+def _account_name(episode: LiveEpisode, channel_id: int) -> str:
+    """Return the profile name of a channel's stream, and the topic of our own events, which have none."""
+    return episode.events_topic if channel_id == EVENTS_CHANNEL_ID else episode.channels[channel_id].stream.name
 
 
 def total_lost(accounts: Iterable[StreamAccount]) -> int | None:

@@ -265,7 +265,14 @@ class EpisodeRecorder:
         except BagWriteError:
             bag.abandon(remove=True)
             raise
-        return LiveEpisode(id=episode_id, start_ns=now_ns, first_ns=now_ns, labels=self.labels, bag=bag)
+        return LiveEpisode(
+            id=episode_id,
+            start_ns=now_ns,
+            first_ns=now_ns,
+            labels=self.labels,
+            bag=bag,
+            events_topic=self._options.events_topic,
+        )
 
     def _require_live(self) -> LiveEpisode:
         if self._live is None:

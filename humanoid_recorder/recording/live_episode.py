@@ -33,6 +33,8 @@ class LiveEpisode:
     """Log time of the start, ns since the epoch."""
     labels: Labels
     bag: BagWriter
+    events_topic: str
+    """Where our own events go; their account stands under this name."""
     outcome: Outcome = Outcome.UNLABELLED
     stop: Stop | None = None
     is_discarded: bool = False

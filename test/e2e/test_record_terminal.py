@@ -160,7 +160,7 @@ def test_an_operator_records_labels_discards_brings_back_and_quits(
     assert [episode.outcome for episode in found] == ["success", "unlabelled", "unlabelled"]
     assert [episode.stop.end for episode in found if episode.stop] == ["stopped"] * 3
     assert found[0].labels.task == "fold the towel"
-    assert found[0].ledger["~/events"].written == 1
+    assert found[0].ledger["/recorder/events"].written == 1
 
 
 def test_a_silent_stream_is_shown_and_a_start_refused_with_its_name(

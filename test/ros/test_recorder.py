@@ -19,6 +19,7 @@ from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from humanoid_recorder.cli.info_report import report_on
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.ros.qos import LATCHED
 from humanoid_recorder.storage.bag_reader import BagReader
@@ -146,7 +147,8 @@ def test_an_episode_is_whole_and_its_ledger_agrees_with_the_bag(
     file = EpisodeFile.read(Path(sealed.path))
     ledger = {record.topic: file.ledger[record.name] for record in (*file.start.streams, *file.streams_joined_later)}
     assert counts(sealed.path)["/joint_states"] == ledger["/joint_states"].written == ledger["/joint_states"].received
-    assert counts(sealed.path)["/recorder/events"] == 1
+    assert counts(sealed.path)["/recorder/events"] == file.ledger["/recorder/events"].written == 1
+    assert report_on(Path(sealed.path), verify=True).problems == ()
     assert ledger["/joint_states"].unstamped == 0
     assert file.labels.task == "fold the towel"
     assert file.start.provenance.software["rmw"] == "rmw_fastrtps_cpp"

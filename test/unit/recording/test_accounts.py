@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from humanoid_recorder.core.labels import Outcome
 from humanoid_recorder.core.ledger import StreamLedger
-from humanoid_recorder.recording.episode_record import EVENTS_STREAM
 from humanoid_recorder.storage.bag_reader import BagReader
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
@@ -26,7 +25,7 @@ TOPICS = {
     "joints": "/joints",
     "head": "/head",
     "robot_description": "/robot_description",
-    EVENTS_STREAM: "/g1/recorder/events",
+    "/g1/recorder/events": "/g1/recorder/events",
 }
 
 messages = st.tuples(

@@ -16,7 +16,6 @@ import yaml
 from humanoid_recorder.core.errors import CommandRefused, SessionError
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.recording import episode_recorder, sealed_episodes
-from humanoid_recorder.recording.episode_record import EVENTS_STREAM
 from humanoid_recorder.storage.bag_reader import BagReader
 from humanoid_recorder.storage.episode_file import EpisodeFile
 from humanoid_recorder.storage.layout import unfinished_path
@@ -414,7 +413,7 @@ def test_a_mark_is_recorded_as_an_event_with_its_time(rig: "Rig") -> None:
     assert [event["text"] for event in events] == ["grasp", "slip ä"]
     assert [message.sequence for message in messages] == [1, 2]
     assert all(0 <= m.log_ns - e["time_ns"] < 10**9 for m, e in zip(messages, events, strict=True))
-    ledger = rig.file(episode.id).ledger[EVENTS_STREAM]
+    ledger = rig.file(episode.id).ledger["/g1/recorder/events"]
     assert (ledger.received, ledger.written, ledger.lost) == (2, 2, 0)
 
 
@@ -427,7 +426,7 @@ def test_a_stream_of_the_profile_may_be_called_events_too(rig: "Rig", make_chann
     rig.recorder.stop()
     rig.wait_until_sealed()
     ledger = rig.file(episode.id).ledger
-    assert (ledger["events"].written, ledger[EVENTS_STREAM].written) == (1, 2)
+    assert (ledger["events"].written, ledger["/g1/recorder/events"].written) == (1, 2)
 
 
 def test_the_hundredth_episode_still_has_the_latched_message(rig: "Rig") -> None:

@@ -57,7 +57,9 @@ class Gate:
     def begin(self) -> LiveEpisode:
         bag = BagWriter(self._directory / f"bag{len(self.bags)}", ros_distro="kilted")
         self.bags.append(bag)
-        episode = LiveEpisode(id=bag.directory.name, start_ns=0, labels=Labels(), bag=bag)
+        episode = LiveEpisode(
+            id=bag.directory.name, start_ns=0, labels=Labels(), bag=bag, events_topic="/recorder/events"
+        )
         self.intake.begin(episode, first_marker=lambda: None)
         return episode
 

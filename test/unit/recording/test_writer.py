@@ -56,7 +56,7 @@ def make_episode(tmp_path: Path) -> MakeEpisode:
     def make(name: str) -> LiveEpisode:
         bag = BagWriter(tmp_path / name, ros_distro="kilted")
         bag.add_topic(BagTopic(1, "/t", "std_msgs/msg/String", "string data\n", "", ()))
-        return LiveEpisode(id=name, start_ns=0, labels=Labels(), bag=bag)
+        return LiveEpisode(id=name, start_ns=0, labels=Labels(), bag=bag, events_topic="/recorder/events")
 
     return make
 
