@@ -79,6 +79,7 @@ class EpisodeRecorder:
         self._sealing: tuple[LiveEpisode, ...] = ()
         self._last_stop_monotonic_s = -LABEL_LATER_S
         self._ingest_error = ""
+        self._is_closed = False
         self._writer = WriterThread(self._queue, on_fault=self._write_failed)
         self._writer.start()
 
@@ -102,10 +103,12 @@ class EpisodeRecorder:
         """Begin an episode with the labels as they stand.
 
         Raises:
-            CommandRefused: One is being recorded, or nothing can be received any more.
+            CommandRefused: One is being recorded, nothing can be received any more, or the recorder is closed.
             BagWriteError, SessionError: The disk refused.
         """
         with self._lock:
+            if self._is_closed:  # a start that was on its way when the signal came would never be sealed
+                raise CommandRefused("The recorder is shutting down.")
             if self._ingest_error:
                 raise CommandRefused(self._ingest_error, remedy="Deactivate and activate the recorder, or restart it.")
             if self._live is not None:
@@ -244,6 +247,7 @@ class EpisodeRecorder:
             Whether everything was sealed in time.
         """
         with self._lock:
+            self._is_closed = True
             if self._live is not None:
                 self.stop(end=End.CANCELLED, detail=reason)
         self._queue.close()

@@ -209,6 +209,13 @@ def test_closing_while_recording_seals_the_episode_as_cancelled(rig: "Rig") -> N
     assert rig.data(episode.id, "/joints") == [b"1", b"2"]
 
 
+def test_a_start_that_comes_after_the_end_is_refused_and_leaves_nothing_behind(rig: "Rig") -> None:
+    assert rig.recorder.close(reason="SIGINT", timeout_s=30)
+    with pytest.raises(CommandRefused, match="shutting down"):
+        rig.recorder.start()
+    assert not rig.folder.path.exists()
+
+
 def test_every_change_is_announced(rig: "Rig") -> None:
     seen = rig.changes
     rig.recorder.start()
