@@ -12,8 +12,6 @@ from rich.text import Text
 from humanoid_recorder.cli.record_session import count_of
 from humanoid_recorder.recording.state import Phase, RecorderState, SealedState, StreamState
 
-RATE_TOLERANCE = 0.1
-"""A rate that is off by more than this share of the expected one is coloured."""
 STALE_S = 2.0
 """A recorder says something twice a second; without news for this long the table says so."""
 
@@ -80,16 +78,9 @@ class _Row:
         if stream.dropped or stream.name in state.silent or has_stalled(stream):
             return cls(stream, "red")
         has_problem = any(problem.stream == stream.name for problem in state.problems)
-        if has_problem or stream.lost or is_off_rate(stream):
+        if has_problem or stream.lost or stream.is_off_rate:
             return cls(stream, "yellow")
         return cls(stream, "")
-
-
-def is_off_rate(stream: StreamState) -> bool:
-    """Whether a stream comes by more than 10 % slower or faster than the profile says."""
-    if not stream.expected_hz or stream.rate_hz is None:
-        return False
-    return abs(stream.rate_hz / stream.expected_hz - 1) > RATE_TOLERANCE
 
 
 def has_stalled(stream: StreamState) -> bool:
@@ -210,7 +201,7 @@ def _stream_table(state: RecorderState, *, rows: int, wide: bool) -> RenderableT
 def _cells(row: _Row, *, wide: bool) -> list[Text]:
     stream = row.stream
     name = Text(stream.name, style=f"bold {row.style}" if row.style else "", overflow="ellipsis")
-    rate = Text("-" if stream.rate_hz is None else f"{stream.rate_hz:.0f}", "yellow" if is_off_rate(stream) else "")
+    rate = Text("-" if stream.rate_hz is None else f"{stream.rate_hz:.0f}", "yellow" if stream.is_off_rate else "")
     expected = Text(f"{stream.expected_hz:g}" if stream.expected_hz else "", "dim")
     lost = Text("?" if stream.lost_reason else f"{stream.lost or 0:,}", "yellow" if stream.lost else "dim")
     dropped = Text(f"{stream.dropped:,}", "bold red" if stream.dropped else "dim")

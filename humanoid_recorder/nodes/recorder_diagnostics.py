@@ -7,9 +7,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from humanoid_recorder.recording.state import RecorderState, StreamState
 
-RATE_TOLERANCE = 0.1
-"""A rate that is off by more than this share of the expected one is a warning."""
-
 
 def diagnostics(state: RecorderState) -> DiagnosticArray:
     """Translate a state."""
@@ -62,7 +59,7 @@ def _judge(stream: StreamState, problem: str) -> tuple[bytes, str]:
         return DiagnosticStatus.STALE, "silent"
     if stream.lost:
         return DiagnosticStatus.WARN, f"{stream.lost} messages lost before they reached us"
-    if stream.expected_hz and stream.rate_hz and abs(stream.rate_hz / stream.expected_hz - 1) > RATE_TOLERANCE:
+    if stream.is_off_rate:
         return DiagnosticStatus.WARN, f"{stream.rate_hz:.0f} Hz instead of {stream.expected_hz:g}"
     return DiagnosticStatus.OK, "ok"
 

@@ -2,11 +2,14 @@
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
-from humanoid_recorder.recording.state import Phase, RecorderState, SealedState
+from humanoid_recorder.recording.state import Phase, ProblemState, RecorderState, SealedState
+
+_GRACE_NS = 2_000_000_000
+"""What is wrong is said when it has lasted this long: just after a start nobody has been discovered yet."""
 
 
 class RecorderLog:
-    """Compares each state with the one before and logs what is new.
+    """Compares each state with those before and logs what is new.
 
     Args:
         logger: The node's.
@@ -15,47 +18,62 @@ class RecorderLog:
     def __init__(self, logger: RcutilsLogger) -> None:
         self._logger = logger
         self._before: RecorderState | None = None
+        self._problems_since_ns: dict[ProblemState, int] = {}
+        self._problems_said: set[ProblemState] = set()
+        self._silent: tuple[str, ...] = ()
+        self._silent_since_ns = 0
+        self._silent_said: tuple[str, ...] = ()
 
     def follow(self, state: RecorderState) -> None:
         """Log what has changed since the last call."""
         before, self._before = self._before, state
         if before is not None and before.session != state.session:
             before = None
-        self._problems(before, state)
+        if state.fault and (before is None or before.fault != state.fault):
+            self._logger.error(state.fault)
         self._phase(before, state)
-        known = {episode.id for episode in before.recent} if before else set()
-        for episode in state.recent:
-            if episode.id not in known:
-                self._sealed(episode)
-        discarded = {episode.id for episode in before.recent if episode.is_discarded} if before else set()
-        for episode in state.recent:
-            if (episode.id in discarded) != episode.is_discarded:
-                self._logger.info(f"{'discarded' if episode.is_discarded else 'brought back'} {episode.id}")
+        self._silence(state)
+        self._problems(state)
+        self._episodes(before, state)
 
-    def _problems(self, before: RecorderState | None, state: RecorderState) -> None:
-        known = before.problems if before else ()
+    def _phase(self, before: RecorderState | None, state: RecorderState) -> None:
+        last_id = before.episode.id if before is not None and before.episode is not None else ""
+        if state.episode is not None and state.episode.id != last_id:
+            task = f" of {state.episode.labels.task!r}" if state.episode.labels.task else ""
+            self._logger.info(f"recording {state.episode.id}{task}")
+        was_ready = before is not None and before.phase not in (Phase.WAITING, Phase.INACTIVE)
+        if state.phase is Phase.ARMED and not was_ready:
+            self._logger.info(f"ready: {sum(stream.received > 0 for stream in state.streams)} streams arrive")
+
+    def _silence(self, state: RecorderState) -> None:
+        if state.silent != self._silent:
+            self._silent, self._silent_since_ns = state.silent, state.time_ns
+        if self._silent == self._silent_said or state.time_ns - self._silent_since_ns < _GRACE_NS:
+            return
+        self._silent_said = self._silent
+        if self._silent:
+            self._logger.info(f"waiting for {', '.join(self._silent)}")
+
+    def _problems(self, state: RecorderState) -> None:
+        self._problems_since_ns = {p: self._problems_since_ns.get(p, state.time_ns) for p in state.problems}
+        lasting = {p for p, since_ns in self._problems_since_ns.items() if state.time_ns - since_ns >= _GRACE_NS}
         # One line for each remedy: a robot that is still off would otherwise fill the screen.
         by_remedy: dict[str, list[str]] = {}
         for problem in state.problems:
-            if problem not in known:
+            if problem in lasting - self._problems_said:
                 by_remedy.setdefault(problem.remedy, []).append(problem.problem)
+        self._problems_said = lasting
         for remedy, problems in by_remedy.items():
             self._logger.warning(f"{', '.join(problems)}. {remedy}".rstrip())
-        if state.fault and (before is None or before.fault != state.fault):
-            self._logger.error(state.fault)
 
-    def _phase(self, before: RecorderState | None, state: RecorderState) -> None:
-        if state.episode is not None and (
-            before is None or before.episode is None or before.episode.id != state.episode.id
-        ):
-            task = f" of {state.episode.labels.task!r}" if state.episode.labels.task else ""
-            self._logger.info(f"recording {state.episode.id}{task}")
-        if before is not None and (before.phase, before.silent) == (state.phase, state.silent):
-            return
-        if state.phase is Phase.WAITING:
-            self._logger.info(f"waiting for {', '.join(state.silent) or 'something to record'}")
-        elif state.phase is Phase.ARMED and (before is None or before.phase in (Phase.WAITING, Phase.INACTIVE)):
-            self._logger.info(f"ready: {sum(stream.received > 0 for stream in state.streams)} streams arrive")
+    def _episodes(self, before: RecorderState | None, state: RecorderState) -> None:
+        known = {episode.id: episode for episode in before.recent} if before is not None else {}
+        for episode in state.recent:
+            old = known.get(episode.id)
+            if old is None:
+                self._sealed(episode)
+            if episode.is_discarded != (old is not None and old.is_discarded):
+                self._logger.info(f"{'discarded' if episode.is_discarded else 'brought back'} {episode.id}")
 
     def _sealed(self, episode: SealedState) -> None:
         if not episode.is_whole:

@@ -25,6 +25,10 @@ class Phase(StrEnum):
     """Armed again, while the last episode is still on its way to the disk."""
 
 
+RATE_TOLERANCE = 0.1
+"""A rate that is off by more than this share of the expected one is shown as such."""
+
+
 class _State(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -50,6 +54,13 @@ class StreamState(_State):
     lost: int | None
     lost_reason: str
     bytes: int
+
+    @property
+    def is_off_rate(self) -> bool:
+        """Whether it comes slower or faster than the profile says, by more than ``RATE_TOLERANCE``."""
+        if not self.expected_hz or self.rate_hz is None:
+            return False
+        return abs(self.rate_hz / self.expected_hz - 1) > RATE_TOLERANCE
 
 
 class ProblemState(_State):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from humanoid_recorder.cli.record_table import Notice, Screen, clock, is_off_rate, minutes_left, render, size
+from humanoid_recorder.cli.record_table import Notice, Screen, clock, minutes_left, render, size
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.recording.state import (
     DiskState,
@@ -175,7 +175,7 @@ def test_the_help_fits_a_small_terminal() -> None:
 )
 def test_a_rate_is_off_from_ten_percent_on(rate_hz: float | None, expected_hz: float | None, is_off: bool) -> None:
     stream = STREAM.model_copy(update={"rate_hz": rate_hz, "expected_hz": expected_hz})
-    assert is_off_rate(stream) is is_off
+    assert stream.is_off_rate is is_off
 
 
 def test_quantities_are_short() -> None:
