@@ -1,7 +1,6 @@
 """What exists while the recorder is active: a session, its streams, and the ingest that feeds them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import rclpy
 from rclpy.node import Node
@@ -9,7 +8,6 @@ from rclpy.utilities import get_rmw_implementation_identifier
 
 from humanoid_recorder.core.errors import CommandRefused, RosError
 from humanoid_recorder.core.labels import Labels
-from humanoid_recorder.core.streams import Stream
 from humanoid_recorder.nodes.recorder_parameters import RecorderParameters
 from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.recording.episode_recorder import EpisodeRecorder, RecorderOptions
@@ -69,9 +67,7 @@ class ActiveRecorder:
             on_change=on_change,
         )
         self.recorder.labels = labels
-        self._plan = StreamPlan(
-            streams=_profile_streams(node, parameters), selection=parameters.selection, lookup=message_type
-        )
+        self._plan = StreamPlan(streams=parameters.streams, selection=parameters.selection, lookup=message_type)
         self._states = StateBuilder(node=node.get_fully_qualified_name(), instance=instance, robot=self._robot)
         # Its own node, never given to an executor: one that spun it would take the messages away.
         self._ingest_node = rclpy.create_node(
@@ -151,10 +147,3 @@ def robot_name(node: Node, parameters: RecorderParameters) -> str:
     if parameters.profile is not None:
         return parameters.profile.profile.robot.name
     return node.get_namespace().strip("/").replace("/", "_") or "robot"
-
-
-def _profile_streams(node: Node, parameters: RecorderParameters) -> tuple[Stream, ...]:
-    if parameters.profile is None:
-        return ()
-    streams = parameters.profile.profile.streams_to_record()
-    return tuple(replace(stream, topic=node.resolve_topic_name(stream.topic)) for stream in streams)

@@ -2,15 +2,17 @@
 
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.core.labels import Labels
+from humanoid_recorder.core.streams import Stream
 from humanoid_recorder.core.topics import TopicSelection, compile_pattern
 from humanoid_recorder.spec.profile import LoadedProfile, load_profile
 
@@ -44,6 +46,8 @@ class RecorderParameters:
     """What was asked for, checked."""
 
     profile: LoadedProfile | None
+    streams: tuple[Stream, ...]
+    """What the profile declares, with fully qualified topics; empty without one."""
     selection: TopicSelection
     out: Path
     max_episode_s: float
@@ -51,7 +55,7 @@ class RecorderParameters:
     pre_roll_max_bytes: int
     queue_max_bytes: int
     ingest: str
-    """In every state: tells this process from another one of the same name."""
+    """wait_set or executor."""
 
 
 def declare_parameters(node: Node) -> None:
@@ -105,7 +109,7 @@ def read_parameters(node: Node) -> RecorderParameters:
     listed = node.get_parameter_or("topics").value or ()
     selection = TopicSelection(
         everything=bool(node.get_parameter("all").value),
-        topics=frozenset(node.resolve_topic_name(topic) for topic in listed),
+        topics=frozenset(_resolve(node, topic) for topic in listed),
         include=compile_pattern(text("regex"), option="regex"),
         exclude=compile_pattern(text("exclude"), option="exclude"),
     )
@@ -117,6 +121,7 @@ def read_parameters(node: Node) -> RecorderParameters:
         raise SpecError(f"There is no ingest {text('ingest')!r}.", remedy="It is wait_set or executor.")
     return RecorderParameters(
         profile=profile,
+        streams=() if profile is None else _streams(node, profile),
         selection=selection,
         out=Path(text("out")).expanduser(),
         max_episode_s=number("max_episode_s"),
@@ -125,3 +130,29 @@ def read_parameters(node: Node) -> RecorderParameters:
         queue_max_bytes=round(number("queue_max_mb") * 1e6),
         ingest=text("ingest"),
     )
+
+
+def _streams(node: Node, profile: LoadedProfile) -> tuple[Stream, ...]:
+    """Resolve the topics of a profile, which in this namespace may turn out to be one."""
+    streams: dict[str, Stream] = {}
+    for stream in profile.profile.streams_to_record():
+        topic = _resolve(node, stream.topic)
+        other = streams.setdefault(topic, replace(stream, topic=topic))
+        if other.name != stream.name:
+            raise SpecError(
+                f"{profile.path}: the streams {other.name!r} and {stream.name!r} are both {topic} here.",
+                remedy="Take one of them out of the profile, or run the recorder in the robot's namespace.",
+            )
+    return tuple(streams.values())
+
+
+def _resolve(node: Node, topic: str) -> str:
+    """Return a topic's fully qualified name in the node's namespace, remappings applied."""
+    try:
+        return node.resolve_topic_name(topic)
+    except rclpy_implementation.RCLError as error:
+        reason = str(error).removeprefix("failed to resolve name: ").partition(", at /")[0]
+        raise SpecError(
+            f"{topic!r} is not a topic name: {reason}.",
+            remedy="Write it as `ros2 topic list` shows it.",
+        ) from error

@@ -381,6 +381,7 @@ def test_two_robots_on_one_network_record_apart(
         ({"all": "true", "out": "/proc/recordings"}, 1, "/proc"),
         ({"all": "true", "use_sim_time": "true"}, 2, "use_sim_time is set"),
         ({"all": "true", "ingest": "magic"}, 2, "There is no ingest 'magic'"),
+        ({"topics": "['/left hand']"}, 2, "'/left hand' is not a topic name"),
         ({"all": "true", "queue_max_mb": "-1"}, 2, "queue_max_mb"),
         ({"all": "true", "max_episode_s": "soon"}, 2, "The parameter max_episode_s is 'soon'"),
     ],
@@ -392,6 +393,22 @@ def test_what_cannot_work_ends_with_a_message_and_a_code(
     assert recorder.wait() == code, recorder.output
     assert words in recorder.output
     assert "Traceback" not in recorder.output
+
+
+def test_two_streams_of_a_profile_that_are_one_topic_in_this_namespace_are_refused(
+    start_node: "StartNode", out: Path, tmp_path: Path
+) -> None:
+    profile = tmp_path / "robot.yaml"
+    profile.write_text(
+        "robot: {name: g1, joints: [left_knee_joint]}\n"
+        "streams:\n"
+        "  measured: {topic: joint_states, type: sensor_msgs/msg/JointState, kind: joint}\n"
+        "  wanted: {topic: /g1/joint_states, type: sensor_msgs/msg/JointState, kind: joint}\n"
+    )
+    recorder = start_node(MODULE, *parameters(out, profile=str(profile)), namespace="/g1")
+    assert recorder.wait() == 2, recorder.output
+    assert "'measured' and 'wanted' are both /g1/joint_states" in recorder.output
+    assert not out.exists()
 
 
 def test_diagnostics_name_every_stream_with_a_level(
