@@ -130,6 +130,10 @@ def counts(path: str | Path) -> dict[str, int]:
     return {topic.name: topic.message_count for topic in BagReader(Path(path)).summary().topics}
 
 
+def received(state: RecorderState, topic: str) -> int:
+    return sum(stream.received for stream in state.streams if stream.topic == topic)
+
+
 def test_an_episode_is_whole_and_its_ledger_agrees_with_the_bag(
     start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
 ) -> None:
@@ -218,6 +222,22 @@ def test_latched_messages_are_in_every_episode_with_the_start_as_log_time(
         assert [message.log_ns for message in described] == [file.start.time_ns]
         assert described[0].publish_ns < file.start.time_ns
         assert file.latched[0].topic == "/robot_description"
+
+
+def test_what_a_second_latched_publisher_sends_does_not_push_out_what_the_first_one_sent(
+    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: Operator, out: Path
+) -> None:
+    robot.create_publisher(String, "/transforms", LATCHED).publish(String(data="of the arm"))
+    start_node(MODULE, *parameters(out, all="true"))
+    operator.poll(lambda: operator.states and received(operator.state, "/transforms") == 1)
+    late = robot.create_publisher(String, "/transforms", LATCHED)
+    operator.poll(lambda: late.get_subscription_count() == 1)
+    late.publish(String(data="of the camera"))
+    operator.poll(lambda: received(operator.state, "/transforms") == 2)
+    operator.command("start")
+    operator.command("stop")
+    sealed = operator.wait_for_sealed(1).recent[-1]
+    assert counts(sealed.path)["/transforms"] == 2
 
 
 def test_best_effort_and_reliable_publishers_of_one_topic_are_both_heard(

@@ -14,12 +14,13 @@ def put(
     name: bytes,
     *,
     publisher: bytes | None = LEFT,
+    sequence: int = 1,
     sent_ns: int = SUBSCRIBED_NS + S,
     received_ns: int | None = None,
     log_ns: int | None = None,
 ) -> None:
     received_ns = max(sent_ns, SUBSCRIBED_NS) if received_ns is None else received_ns
-    arrival = Arrival(name, received_ns, sent_ns, 1, publisher)
+    arrival = Arrival(name, received_ns, sent_ns, sequence, publisher)
     sample = Sample(1, name, received_ns if log_ns is None else log_ns, sent_ns, None, 1)
     cache.put([arrival], [sample], subscribed_ns=SUBSCRIBED_NS)
 
@@ -61,12 +62,39 @@ def test_a_sender_whose_clock_is_years_behind_does_not_fill_the_memory() -> None
 def test_publishers_that_cannot_be_told_apart_keep_one_message_each() -> None:
     cache = LatchedCache()
     cache.set_publishers([LEFT, RIGHT])
-    for name in (b"1", b"2", b"3"):
-        put(cache, name, publisher=None)
+    for sequence, name in enumerate((b"1", b"2", b"3"), start=1):
+        put(cache, name, publisher=None, sequence=sequence)
     assert names(cache) == [b"2", b"3"]
     cache.set_publishers([LEFT])
-    put(cache, b"4", publisher=None)
+    put(cache, b"4", publisher=None, sequence=4)
     assert names(cache) == [b"3", b"4"]
+
+
+def test_a_publisher_that_is_heard_before_the_graph_shows_it_pushes_nothing_out() -> None:
+    cache = LatchedCache()
+    cache.set_publishers([LEFT])
+    put(cache, b"arm", publisher=None, sequence=1)
+    put(cache, b"camera", publisher=None, sequence=1)
+    cache.set_publishers([LEFT, RIGHT])
+    assert names(cache) == [b"arm", b"camera"]
+    put(cache, b"arm, moved", publisher=None, sequence=2, sent_ns=SUBSCRIBED_NS + 60 * S)
+    assert names(cache) == [b"camera", b"arm, moved"]
+
+
+def test_a_restarted_publisher_that_cannot_be_told_apart_leaves_one_message_once_the_graph_shows_it() -> None:
+    cache = LatchedCache()
+    cache.set_publishers([LEFT])
+    put(cache, b"old", publisher=None, sequence=1)
+    put(cache, b"new", publisher=None, sequence=1)
+    cache.set_publishers([RIGHT])
+    assert names(cache) == [b"new"]
+
+
+def test_restarts_of_a_publisher_that_cannot_be_told_apart_leave_two_messages_at_most() -> None:
+    cache = LatchedCache()
+    for number in range(100):
+        put(cache, b"%d" % number, publisher=None, sequence=1, sent_ns=SUBSCRIBED_NS + 60 * S * number)
+    assert names(cache) == [b"98", b"99"]
 
 
 def test_the_order_is_that_of_receipt_also_when_the_clock_was_set_back() -> None:
