@@ -33,6 +33,11 @@ class TopicOnGraph:
         return tuple(sorted({publisher.type for publisher in self.publishers}))
 
     @property
+    def type_hashes(self) -> tuple[str, ...]:
+        """The hashes that publishers announce, sorted, without repeats."""
+        return tuple(sorted({publisher.type_hash for publisher in self.publishers} - {""}))
+
+    @property
     def offers(self) -> tuple[QosOffer, ...]:
         """What each publisher offers, without repeats, in order."""
         return tuple(dict.fromkeys(publisher.offer for publisher in self.publishers))

@@ -84,6 +84,8 @@ class StreamPlan:
             if step is not None:
                 self._channels[topic] = step.channel
                 steps.append(step)
+            if topic in self._channels and stream.name not in self._problems:
+                self._compare_definitions(self._channels[topic], seen)
         return steps
 
     def refuse(self, channel: Channel, error: Exception) -> None:
@@ -126,6 +128,8 @@ class StreamPlan:
             )
         try:
             message_type = self._lookup(seen.types[0])
+            if not message_type.type_hash:
+                message_type = replace(message_type, type_hash=next(iter(seen.type_hashes), ""))
         except TypeUnavailableError as error:
             self._complain(stream, error.message, error.remedy)
             return None
@@ -157,6 +161,16 @@ class StreamPlan:
             remedy = f"Correct streams.{stream.name}.type in the profile, or the publisher."
         self._complain(stream, problem, remedy)
         return False
+
+    def _compare_definitions(self, channel: Channel, seen: TopicOnGraph) -> None:
+        """Complain of a publisher built with another definition: the bag embeds ours, and readers would misread it."""
+        if set(seen.type_hashes) - {channel.message_type.type_hash}:
+            name = channel.message_type.name
+            self._complain(
+                channel.stream,
+                f"{channel.stream.topic} is published with another definition of {name} than is installed here",
+                f"Install the publisher's version of {name.partition('/')[0]} here too, or readers misread the bag.",
+            )
 
     def _complain(self, stream: Stream, problem: str, remedy: str) -> None:
         self._problems[stream.name] = Problem(stream.name, problem, remedy)

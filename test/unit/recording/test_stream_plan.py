@@ -21,7 +21,7 @@ INSTALLED = {"a/msg/A", "b/msg/B"}
 def lookup(name: str) -> MessageType:
     if name not in INSTALLED:
         raise TypeUnavailableError(f"{name} is not installed.", remedy="Install it.")
-    return MessageType(name, "", "", has_header=False)
+    return MessageType(name, "", "RIHS01_a" if name == "a/msg/A" else "", has_header=False)
 
 
 def topic(name: str, *publishers: tuple[str, QosOffer]) -> TopicOnGraph:
@@ -129,6 +129,28 @@ def test_a_topic_that_changes_its_type_is_not_recorded_under_the_old_one() -> No
     assert plan.update(graph(topic("/x", ("b/msg/B", WEAK)))) == []
     (problem,) = plan.problems()
     assert problem.problem == "/x was a/msg/A and is now published as b/msg/B"
+
+
+def announcing(name: str, type_: str, *hashes: str) -> Mapping[str, TopicOnGraph]:
+    publishers = (PublisherOnGraph("/node", type_, type_hash, WEAK) for type_hash in hashes)
+    return graph(TopicOnGraph(name, tuple(publishers)))
+
+
+def test_a_publisher_with_another_definition_is_a_problem_for_as_long_as_it_is_there() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    assert len(plan.update(announcing("/x", "a/msg/A", "RIHS01_a", ""))) == 1
+    assert plan.problems() == []
+    for _ in range(2):
+        plan.update(announcing("/x", "a/msg/A", "RIHS01_a", "RIHS01_other"))
+        (problem,) = plan.problems()
+        assert problem.problem == "/x is published with another definition of a/msg/A than is installed here"
+    plan.update(announcing("/x", "a/msg/A", "RIHS01_a"))
+    assert plan.problems() == []
+
+
+def test_a_hash_that_is_not_installed_is_taken_from_the_publisher() -> None:
+    (step,) = plan_of(selection=EVERYTHING).update(announcing("/x", "b/msg/B", "RIHS01_b"))
+    assert step.channel.message_type.type_hash == "RIHS01_b"
 
 
 def test_a_type_that_is_not_installed_is_a_problem_with_its_remedy() -> None:
