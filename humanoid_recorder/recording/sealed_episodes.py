@@ -147,7 +147,7 @@ class SealedEpisodes:
             try:
                 chore()
             except (OSError, HumanoidRecorderError):
-                continue  # an episode was deleted by hand or its disk is gone: a hash stays null, which says so
+                continue  # the episode was deleted by hand or its disk is gone: its hash stays null, which says so
 
     def _purge_if_due(self) -> None:
         now_s = time.monotonic()

@@ -124,27 +124,22 @@ class SessionFolder:
         return target
 
     def purge_discarded(self, *, older_than_ns: int) -> list[Path]:
-        """Delete discarded episodes for good, in this session and in all beside it.
+        """Delete discarded episodes for good, in this session and in all beside it, and nothing else.
 
         Args:
             older_than_ns: Only those discarded at least this long ago.
 
         Returns:
-            Where those were that are deleted now.
-
-        Raises:
-            SessionError: One cannot be deleted.
+            Where those were that are deleted now. What cannot be deleted stays, for the next time.
         """
         deleted: list[Path] = []
         for path in sorted(self.path.parent.glob(f"*/{DISCARDED_FOLDER}/*")):
             try:
-                if time.time_ns() - path.stat().st_mtime_ns < older_than_ns:
+                if time.time_ns() - path.stat().st_mtime_ns < older_than_ns or not _is_episode(path):
                     continue
                 shutil.rmtree(path)
-            except FileNotFoundError:
-                continue  # somebody else deleted it, or brought it back
-            except OSError as error:
-                raise _session_error(path, error) from error
+            except OSError:
+                continue  # somebody else deleted it, or brought it back, or it belongs to another user
             deleted.append(path)
         return deleted
 
@@ -178,6 +173,10 @@ def _plain_name(episode_id: str) -> str:
     if Path(episode_id).name != episode_id or episode_id in ("", ".", ".."):
         raise ValueError(f"{episode_id!r} is not an episode id")
     return episode_id
+
+
+def _is_episode(path: Path) -> bool:
+    return (path / f"{path.name}_0.mcap").is_file()
 
 
 def _make_folder(path: Path) -> None:

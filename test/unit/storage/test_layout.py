@@ -166,6 +166,17 @@ def test_purging_reaches_the_sessions_beside_this_one(session: SessionFolder) ->
     assert (kept / "kept_0.mcap").exists()
 
 
+def test_purging_deletes_nothing_but_episodes(session: SessionFolder, tmp_path: Path) -> None:
+    others = tmp_path / "photos" / ".discarded"
+    (others / "holiday").mkdir(parents=True)
+    (others / "holiday" / "beach.jpg").write_bytes(b"jpeg")
+    (others / "notes.txt").write_text("keep")
+    make_episode(session)
+    discarded = session.discard("episode")
+    assert session.purge_discarded(older_than_ns=0) == [discarded]
+    assert sorted(path.name for path in others.rglob("*")) == ["beach.jpg", "holiday", "notes.txt"]
+
+
 def test_a_session_in_which_nothing_was_recorded_leaves_no_folder(tmp_path: Path) -> None:
     empty = SessionFolder.open(tmp_path, robot="g1", now_ns=NOW_NS)
     full = SessionFolder.open(tmp_path, robot="g1", now_ns=NOW_NS)
