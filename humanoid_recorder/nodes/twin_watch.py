@@ -31,6 +31,7 @@ class TwinWatch:
     def __init__(self, node: Node, *, instance: str, on_twin: Callable[[], None]) -> None:
         self.error: RecorderUnavailableError | None = None
         """Why we must not run; None while we are alone, or the older one."""
+        self._logger = node.get_logger()
         self._instance = instance
         self._on_twin = on_twin
         node.create_subscription(String, "~/state", self._hear, LATCHED)
@@ -38,7 +39,13 @@ class TwinWatch:
     def _hear(self, message: String) -> None:
         if self._instance in message.data or self.error is not None:
             return
-        other = RecorderState.model_validate_json(message.data)
+        try:
+            other = RecorderState.model_validate_json(message.data)
+        except ValueError as error:
+            self._logger.warning(
+                f"Somebody else publishes on our ~/state, and no state of this version: {error}", once=True
+            )
+            return
         if other.since_ns > PROCESS_STARTED_NS:
             return
         self.error = RecorderUnavailableError(
