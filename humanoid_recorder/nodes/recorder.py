@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidHandle
@@ -30,6 +31,7 @@ from humanoid_recorder.nodes.recorder_parameters import (
     read_instance,
     read_labels,
     read_parameters,
+    refuse_fixed,
 )
 from humanoid_recorder.nodes.recorder_services import RecorderServices
 from humanoid_recorder.nodes.twin_watch import DISCOVERY_S, TwinWatch
@@ -69,6 +71,7 @@ class Recorder(LifecycleNode, RunnableNode):
         self._twins = TwinWatch(self, instance=self._instance, on_twin=self._leave_to_twin)
         self._commands = RecorderServices(self, active=lambda: self._active, on_mark=self._publish_event)
         self._changed = self.create_guard_condition(self._publish_state)
+        self.add_on_set_parameters_callback(self._judge_parameters)
         self.add_post_set_parameters_callback(self._take_labels)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # the node's own may be simulated, and stand still
         self.create_timer(_STATE_PERIOD_S, self._on_state_timer, clock=steady)
@@ -89,6 +92,11 @@ class Recorder(LifecycleNode, RunnableNode):
     def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Seal what is being recorded, end the session and unsubscribe."""
         return self._attempt(lambda: self._deactivate("deactivated"))
+
+    def on_cleanup(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the parameters, so that they may be changed."""
+        self._settings = self._idle_state = None
+        return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Seal what is being recorded and end the session."""
@@ -115,6 +123,8 @@ class Recorder(LifecycleNode, RunnableNode):
         with self._lock:
             if self._settings is None or self._is_closing:
                 raise RecorderUnavailableError("The recorder is not configured, or it is shutting down.")
+            if self._twins.error is not None:  # heard since it was configured
+                raise self._twins.error
             robot = robot_name(self, self._settings)
             folder = SessionFolder.open(self._settings.out, robot=robot, now_ns=time.time_ns())
             self._active = ActiveRecorder(
@@ -182,6 +192,9 @@ class Recorder(LifecycleNode, RunnableNode):
             if self._active.readiness().is_ready != self._was_ready:
                 self._was_ready = not self._was_ready
                 self._publish_state()
+
+    def _judge_parameters(self, parameters: "list[Parameter[Any]]") -> SetParametersResult:
+        return SetParametersResult(successful=True) if self._settings is None else refuse_fixed(parameters)
 
     def _take_labels(self, parameters: "list[Parameter[Any]]") -> None:
         with self._lock:

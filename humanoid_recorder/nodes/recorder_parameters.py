@@ -2,10 +2,12 @@
 
 import math
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from rcl_interfaces.msg import ParameterDescriptor
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -69,6 +71,17 @@ def declare_parameters(node: Node) -> None:
     node.declare_parameter("topics", Parameter.Type.STRING_ARRAY, ParameterDescriptor(description=description))
     for name, description in LABELS.items():
         node.declare_parameter(name, "", ParameterDescriptor(description=description))
+
+
+def refuse_fixed(changes: "Iterable[Parameter[Any]]") -> SetParametersResult:
+    """Answer a change of parameters while the recorder is configured: only the labels would have an effect."""
+    fixed = [change.name for change in changes if change.name in _PARAMETERS or change.name == "topics"]
+    if not fixed:
+        return SetParametersResult(successful=True)
+    reason = (
+        f"{', '.join(fixed)}: read when the recorder is configured; deactivate and clean it up first, or restart it"
+    )
+    return SetParametersResult(successful=False, reason=reason)
 
 
 def read_instance(node: Node) -> str:

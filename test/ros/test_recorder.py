@@ -9,7 +9,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.msg import Parameter, ParameterValue
+from rcl_interfaces.msg import Parameter, ParameterValue, SetParametersResult
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
@@ -72,14 +72,18 @@ class Operator:
         assert success, answer
         return answer
 
-    def set_labels(self, **labels: str) -> None:
-        parameters = [Parameter(name=n, value=ParameterValue(type=4, string_value=v)) for n, v in labels.items()]
-        answer = self.call(
+    def try_parameters(self, **values: str) -> SetParametersResult:
+        parameters = [Parameter(name=n, value=ParameterValue(type=4, string_value=v)) for n, v in values.items()]
+        answer: SetParametersResult = self.call(
             SetParametersAtomically,
             "set_parameters_atomically",
             SetParametersAtomically.Request(parameters=parameters),
-        )
-        assert answer.result.successful, answer.result.reason
+        ).result
+        return answer
+
+    def set_labels(self, **labels: str) -> None:
+        answer = self.try_parameters(**labels)
+        assert answer.successful, answer.reason
 
     def change_state(self, transition: int) -> bool:
         request = ChangeState.Request(transition=Transition(id=transition))
@@ -318,6 +322,37 @@ def test_without_autostart_a_lifecycle_manager_drives_it_and_deactivating_seals(
     assert operator.change_state(Transition.TRANSITION_ACTIVATE)
     operator.wait_for(Phase.ARMED)
     assert len(list(out.iterdir())) == 2, "an activation is a session"
+
+
+def test_a_parameter_that_would_have_no_effect_any_more_is_refused_until_a_cleanup(
+    start_node: "StartNode", operator: Operator, out: Path
+) -> None:
+    start_node(MODULE, *parameters(out, all="true"))
+    operator.wait_for(Phase.WAITING)
+    refused = operator.try_parameters(out="elsewhere")
+    assert not refused.successful
+    assert refused.reason.startswith("out: read when the recorder is configured")
+    assert operator.try_parameters(task="fold").successful
+    assert operator.change_state(Transition.TRANSITION_DEACTIVATE)
+    assert operator.change_state(Transition.TRANSITION_CLEANUP)
+    assert operator.try_parameters(out=str(out / "elsewhere")).successful
+    assert operator.change_state(Transition.TRANSITION_CONFIGURE)
+    out.mkdir(exist_ok=True)
+    assert operator.change_state(Transition.TRANSITION_ACTIVATE)
+    operator.poll(lambda: Path(operator.state.session).parent == out / "elsewhere")
+
+
+def test_a_stranger_on_the_state_topic_is_reported_and_harms_nothing(
+    start_node: "StartNode", robot: Node, poll: "Poll", out: Path
+) -> None:
+    stranger = robot.create_publisher(String, "/recorder/state", LATCHED)
+    stranger.publish(String(data="no state of a recorder"))
+    recorder = start_node(MODULE, *parameters(out, all="true"))
+    poll(lambda: "Somebody else publishes on our ~/state" in recorder.output)
+    recorder.wait_for("session ")
+    recorder.signal(signal.SIGINT)
+    assert recorder.wait() == 0
+    assert "Traceback" not in recorder.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
