@@ -32,7 +32,7 @@ class ClockStep:
 class LogClock:
     """Monotonic time expressed as ns since the epoch.
 
-    Not thread-safe: the intake calls it under its lock.
+    Any thread may read ``now_ns``; the intake calls the rest under its lock.
     """
 
     def __init__(

@@ -62,8 +62,8 @@ class StreamAccount:
 class StreamLedger:
     """Counts for one stream in one episode.
 
-    Not thread-safe by itself: the intake calls it under its lock. ``count_dropped`` may come from the writer too: it
-    touches one counter only, and never at the same time (the queue's lock, and then the writer's turn).
+    Not thread-safe by itself: the intake counts under its lock, drops by the queue included, and the writer settles the
+    account when the gate is closed. A snapshot may be taken at any time.
     """
 
     def __init__(self) -> None:

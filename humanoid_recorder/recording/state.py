@@ -141,7 +141,7 @@ class RecorderState(_State):
     """Sealed episodes of this session that are not discarded."""
     discarded: int = 0
     silent: tuple[str, ...] = ()
-    """Required streams of which nothing has arrived."""
+    """Required streams that are not subscribed, of which nothing has arrived, or that have fallen silent."""
     problems: tuple[ProblemState, ...] = ()
     streams: tuple[StreamState, ...] = ()
     labels: Labels = Labels()

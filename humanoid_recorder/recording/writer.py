@@ -14,7 +14,7 @@ _LONGEST_WAIT_S = 0.02
 
 
 class WriterThread:
-    """Takes from the queue and writes; the only thread that touches an open bag.
+    """Takes from the queue and writes; from the first marker of an episode on, no other thread touches its bag.
 
     Args:
         queue: Samples and markers, in order.

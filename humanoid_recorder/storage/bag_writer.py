@@ -47,7 +47,7 @@ class BagTopic:
     type_hash: str
     """``RIHS01_...``; empty when it is not known."""
     offered_qos: tuple[QosOffer, ...]
-    """One per publisher known when the topic was added."""
+    """What the publishers known when the topic was added offered, without repeats."""
 
 
 @dataclass(frozen=True, slots=True)
