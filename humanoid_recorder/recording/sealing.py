@@ -58,6 +58,6 @@ def _leave_unfinished(episode: LiveEpisode, reason: str, queue_high_water_bytes:
         file.write(directory)
     except HumanoidRecorderError as again:
         detail = f"{reason} Nor can its record be written: {again}"
-        if file.stop is not None:
+        if file.stop is not None and str(again) != reason:
             file = file.model_copy(update={"stop": file.stop.model_copy(update={"detail": detail})})
     return SealedEpisode(directory, file, is_whole=False)

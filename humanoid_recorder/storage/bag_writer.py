@@ -92,7 +92,7 @@ class BagWriter:
         ros_distro: Such as ``kilted``; part of the metadata.
 
     Raises:
-        BagWriteError: The bag exists already, finished or not, or cannot be created.
+        BagWriteError: The bag exists already, finished or not, or cannot be created; then nothing is left behind.
     """
 
     def __init__(self, directory: Path, *, options: BagOptions | None = None, ros_distro: str) -> None:
@@ -107,22 +107,26 @@ class BagWriter:
             self.unfinished_directory.mkdir()
         except OSError as error:
             raise write_error(self.unfinished_directory, error) from error
-        self._file = McapFile(
-            self.unfinished_directory / f"{directory.name}_0.mcap",
-            library=_library(),
-            chunk_bytes=options.chunk_bytes,
-            chunk_age_ns=options.chunk_age_ns,
-        )
+        try:
+            self._file = McapFile(
+                self.unfinished_directory / f"{directory.name}_0.mcap",
+                library=_library(),
+                chunk_bytes=options.chunk_bytes,
+                chunk_age_ns=options.chunk_age_ns,
+            )
+        except BagWriteError:
+            self._remove()
+            raise
         try:
             self._add_own_metadata(self._metadata({}))
             self._file.sync()
             sync_directory(self.unfinished_directory)
             sync_directory(directory.parent)
         except BagWriteError:
-            self.abandon()
+            self.abandon(remove=True)
             raise
         except OSError as error:
-            self.abandon()
+            self.abandon(remove=True)
             raise write_error(self.unfinished_directory, error) from error
 
     @property
@@ -230,7 +234,10 @@ class BagWriter:
         """
         self._file.close()
         if remove:
-            shutil.rmtree(self.unfinished_directory, ignore_errors=True)
+            self._remove()
+
+    def _remove(self) -> None:
+        shutil.rmtree(self.unfinished_directory, ignore_errors=True)
 
     def _refuse_to_overwrite(self, *, unfinished_too: bool = True) -> None:
         candidates = (self.directory, self.unfinished_directory) if unfinished_too else (self.directory,)

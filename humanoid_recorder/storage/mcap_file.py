@@ -206,6 +206,8 @@ class McapFile:
         started_ns = time.monotonic_ns()
         try:
             os.fdatasync(fd)
+            if not os.fstat(fd).st_nlink:  # the kernel goes on taking data for a file that nobody will ever see again
+                raise FileNotFoundError(errno.ENOENT, "it was deleted while it was being recorded")
         except OSError as error:
             self._fail(error)
         self.longest_sync_ns = max(self.longest_sync_ns, time.monotonic_ns() - started_ns)
@@ -229,6 +231,9 @@ def write_error(path: Path, error: OSError) -> BagWriteError:
         return BagWriteError(what, remedy="Free space on that disk; what is on it already is kept.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return BagWriteError(what, remedy="Record to a folder you may write to.")
+    if error.errno == errno.ENOENT:
+        remedy = "Was the folder deleted or its disk removed? Put it back, or activate the recorder anew."
+        return BagWriteError(what, remedy=remedy)
     if error.errno == errno.EIO:
         return BagWriteError(what, remedy="The disk reports an error (see `dmesg`); record to another one.")
     return BagWriteError(what)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 from typing import TYPE_CHECKING
 
@@ -109,12 +110,24 @@ def test_a_fault_of_the_last_episode_does_not_end_the_one_that_follows_it(rig: "
     assert rig.data(second.id, "/joints") == [b"2"]
 
 
+def test_an_episode_whose_folder_is_deleted_ends_as_a_fault_at_once(rig: "Rig") -> None:
+    episode = rig.recorder.start()
+    shutil.rmtree(episode.bag.unfinished_directory)
+    rig.deliver(JOINTS)
+    rig.wait_for(lambda: rig.recorder.live() is None)
+    rig.wait_until_sealed()
+    assert "deleted while it was being recorded" in rig.recorder.fault
+    assert rig.recorder.fault.count("Nor can its record be written") <= 1
+    assert_next_episode_works(rig)
+
+
 def test_a_start_on_a_full_disk_is_refused_and_begins_nothing(rig: "Rig", disk_full: threading.Event) -> None:
     disk_full.set()
     with pytest.raises(BagWriteError, match="No space left"):
         rig.recorder.start()
     assert rig.recorder.live() is None
     assert "No space left" in rig.recorder.fault
+    assert [path.name for path in rig.folder.path.iterdir()] == [".lock"]
     disk_full.clear()
     assert_next_episode_works(rig)
 
