@@ -10,6 +10,9 @@ from humanoid_recorder.core.samples import Sample
 _EVICT_FRACTION = 1 / 16
 """Share of the capacity freed by one eviction, so that a full queue is searched now and then, not for each message."""
 
+_MOST_TAKEN_BYTES = 16 * 1024 * 1024
+"""The consumer gets no more at once: what it has taken is no longer bounded by the queue, but still in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueLevel:
@@ -80,7 +83,7 @@ class SampleQueue:
             self._changed.notify()
 
     def take(self, *, enough_bytes: int, max_wait_s: float) -> list[Sample | Callable[[], None]] | None:
-        """Take everything that is queued, in order.
+        """Take what is queued, in order: everything, or the oldest 16 MiB.
 
         Waits until ``enough_bytes`` or a marker is there, at most ``max_wait_s``: with a wake-up for every put the
         consumer would cost more than its work.
@@ -95,6 +98,8 @@ class SampleQueue:
             )
             if self._closed and not self._items:
                 return None
+            if self._bytes > _MOST_TAKEN_BYTES:
+                return self._take_oldest()
             items, self._items = list(self._items), deque()
             self._bytes = self._markers = 0
             return items
@@ -103,6 +108,19 @@ class SampleQueue:
         """Return how full the queue is now and has been at most."""
         with self._changed:
             return QueueLevel(len(self._items), self._bytes, self._high_water_bytes, self._max_bytes)
+
+    def _take_oldest(self) -> list[Sample | Callable[[], None]]:
+        items: list[Sample | Callable[[], None]] = []
+        taken_bytes = 0
+        while self._items and taken_bytes < _MOST_TAKEN_BYTES:
+            item = self._items.popleft()
+            items.append(item)
+            if isinstance(item, Sample):
+                taken_bytes += len(item.data)
+            else:
+                self._markers -= 1
+        self._bytes -= taken_bytes
+        return items
 
     def _without_oversized(self, samples: Sequence[Sample]) -> list[Sample]:
         fitting = []

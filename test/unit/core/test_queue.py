@@ -170,6 +170,21 @@ def test_two_threads_leave_nothing_unaccounted() -> None:
     assert [s.sequence for s in taken] == sorted(s.sequence for s in taken)
 
 
+def test_a_long_queue_is_taken_in_parts_so_that_memory_stays_bounded() -> None:
+    queue, dropped = make(2**30)
+    done: list[str] = []
+    put: list[Item] = []
+    for number in range(40):
+        put.append(sample(IMAGES, 2**20, number))
+        queue.put([sample(IMAGES, 2**20, number)])
+    queue.put_marker(lambda: done.append("sealed"))
+    first, second, third = take_all(queue), take_all(queue), take_all(queue)
+    assert [len(part) for part in (first, second, third)] == [16, 16, 9]
+    assert [*first, *second, *third[:-1]] == put
+    assert callable(third[-1])
+    assert (queue.level().messages, queue.level().bytes, dropped) == (0, 0, [])
+
+
 def test_nothing_is_taken_before_there_is_enough_or_the_wait_is_over() -> None:
     queue, _ = make(100)
     assert queue.take(enough_bytes=10, max_wait_s=0) == []
