@@ -83,10 +83,6 @@ class ExecutorIngest:
 
         self._table.create(subscription, deliver)
 
-    def unsubscribe(self, channel_id: int) -> None:
-        """Remove a subscription; unknown channels are ignored."""
-        self._table.destroy(channel_id)
-
     def _run(self) -> None:
         try:
             self._executor.spin_until_future_complete(self._stopped)

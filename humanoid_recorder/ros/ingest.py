@@ -65,9 +65,6 @@ class Ingest(Protocol):
                 the ingest is not running.
         """
 
-    def unsubscribe(self, channel_id: int) -> None:
-        """Remove a subscription; unknown channels are ignored."""
-
 
 class MessageInfo(TypedDict, total=False):
     """What rclpy hands over beside a message; Jazzy has no ``publisher_gid``."""

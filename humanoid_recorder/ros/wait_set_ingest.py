@@ -73,10 +73,6 @@ class WaitSetIngest:
         """Add a subscription; one on the same channel is replaced."""
         self._on_ingest_thread(lambda: self._create(subscription))
 
-    def unsubscribe(self, channel_id: int) -> None:
-        """Remove a subscription; unknown channels are ignored."""
-        self._on_ingest_thread(lambda: self._destroy(channel_id))
-
     def _on_ingest_thread(self, action: Callable[[], None]) -> None:
         """Have the ingest's thread do it between two waits: nothing may be destroyed while it is waited on."""
         done: Future[None] = Future()
@@ -99,10 +95,6 @@ class WaitSetIngest:
     def _create(self, subscription: Subscription) -> None:
         self._take(subscription.channel_id)
         self._table.create(subscription, _never_called)
-
-    def _destroy(self, channel_id: int) -> None:
-        self._take(channel_id)
-        self._table.destroy(channel_id)
 
     def _take_all(self) -> None:
         for channel_id in self._table.channel_ids():

@@ -147,25 +147,8 @@ def test_messages_are_delivered_in_one_thread_that_is_not_the_callers(
     poll(connected(publisher))
     publisher.publish(joint_state(1))
     poll(lambda: sink.arrivals[2])
-    ingest.unsubscribe(2)
     assert len(sink.threads) == 1
     assert threading.get_ident() not in sink.threads
-
-
-def test_after_unsubscribing_nothing_comes_and_a_new_subscription_works(
-    ingest: Ingest, sink: Sink, talker: Node, poll: "Poll"
-) -> None:
-    publisher = talker.create_publisher(JointState, "/joints", DEEP)
-    ingest.subscribe(JOINTS)
-    poll(connected(publisher))
-    ingest.unsubscribe(2)
-    poll(connected(publisher, readers=0))
-    publisher.publish(joint_state(1))
-    ingest.subscribe(JOINTS)
-    poll(connected(publisher))
-    publisher.publish(joint_state(2))
-    poll(lambda: sink.arrivals[2])
-    assert [arrival.sequence for arrival in sink.arrivals[2]] == [2]
 
 
 def test_a_second_subscription_on_a_channel_replaces_the_first(
