@@ -34,11 +34,11 @@ class RecorderServices:
         self._on_mark = on_mark
         commands: dict[str, Callable[[ActiveRecorder], Answer]] = {
             "start": self._start,
-            "stop": lambda active: {"episode": active.recorder.stop().id},
-            "succeed": lambda active: {"episode": active.recorder.judge(Outcome.SUCCESS), "outcome": "success"},
-            "fail": lambda active: {"episode": active.recorder.judge(Outcome.FAILURE), "outcome": "failure"},
-            "discard": lambda active: {"episode": active.recorder.discard(), "discarded": True},
-            "undo_discard": lambda active: {"episode": active.recorder.undo_discard(), "discarded": False},
+            "stop": lambda active: _about(active, active.recorder.stop().id),
+            "succeed": lambda active: _about(active, active.recorder.judge(Outcome.SUCCESS), outcome="success"),
+            "fail": lambda active: _about(active, active.recorder.judge(Outcome.FAILURE), outcome="failure"),
+            "discard": lambda active: _about(active, active.recorder.discard(), discarded=True),
+            "undo_discard": lambda active: _about(active, active.recorder.undo_discard(), discarded=False),
             "mark": self._mark,
         }
         self._services = [
@@ -67,9 +67,15 @@ class RecorderServices:
     def _start(self, active: ActiveRecorder) -> Answer:
         episode = active.start()
         self._node.set_parameters([Parameter("reason", value="")])
-        return {"episode": episode.id, "labels": asdict(episode.labels)}
+        return _about(active, episode.id)
 
     def _mark(self, active: ActiveRecorder) -> Answer:
-        event = active.recorder.mark("")
-        self._on_mark(event)
-        return {"event": json.loads(event)}
+        text = active.recorder.mark()
+        self._on_mark(text)
+        event = json.loads(text)
+        return _about(active, event["episode"], event=event)
+
+
+def _about(active: ActiveRecorder, episode_id: str, **more: object) -> Answer:
+    """Answer with the episode and its labels as they stand, and what else the command has to say."""
+    return {"episode": episode_id, "labels": asdict(active.recorder.labels_of(episode_id)), **more}

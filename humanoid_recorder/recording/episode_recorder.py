@@ -222,19 +222,24 @@ class EpisodeRecorder:
                 return sealing.id
             return self.sealed.undo_discard().file.id
 
-    def mark(self, text: str) -> str:
-        """Add an event to the running episode and return the JSON that was recorded.
+    def mark(self) -> str:
+        """Mark this moment by an event in the running episode, and return the JSON that was recorded.
 
         Raises:
             CommandRefused: None is being recorded.
         """
         with self._lock:
             episode = self._require_live()
-            event = json.dumps(
-                {"time_ns": self.intake.clock.now_ns(), "event": "mark", "text": text, "episode": episode.id}
-            )
+            event = json.dumps({"time_ns": self.intake.clock.now_ns(), "event": "mark", "episode": episode.id})
             self.intake.inject(EVENTS_CHANNEL_ID, encode_string_message(event))
             return event
+
+    def labels_of(self, episode_id: str) -> Labels:
+        """Return the labels of an episode of this session as they stand."""
+        with self._lock:
+            unsealed = (episode for episode in (self._live, *self._sealing) if episode and episode.id == episode_id)
+            episode = next(unsealed, None)
+            return episode.labels if episode is not None else self.sealed.labels_of(episode_id)
 
     def close(self, *, reason: str, timeout_s: float = 3.0) -> bool:
         """Seal what is open and end every thread.

@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from humanoid_recorder.core.errors import CommandRefused, HumanoidRecorderError
-from humanoid_recorder.core.labels import Outcome
+from humanoid_recorder.core.labels import Labels, Outcome
 from humanoid_recorder.storage.episode_file import EpisodeFile
 from humanoid_recorder.storage.layout import SessionFolder
 
@@ -82,6 +82,11 @@ class SealedEpisodes:
         with self._lock:
             discarded = sum(episode.is_discarded for episode in self._episodes.values())
             return len(self._episodes) - discarded, discarded
+
+    def labels_of(self, episode_id: str) -> Labels:
+        """Return the labels of an episode as they stand."""
+        with self._lock:
+            return self._episodes[episode_id].file.labels
 
     def relabel(self, episode_id: str, *, outcome: Outcome, reason: str) -> None:
         """Change the outcome; the bag is not touched."""

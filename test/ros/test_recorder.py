@@ -147,8 +147,9 @@ def test_an_episode_is_whole_and_its_ledger_agrees_with_the_bag(
     started = operator.command("start")
     assert started["labels"] == {"task": "fold the towel", "prompt": "", "operator": "ann", "scene": "", "reason": ""}
     operator.poll(lambda: operator.state.episode is not None and operator.state.episode.messages > 50)
-    operator.command("mark")
-    assert operator.command("succeed")["episode"] == started["episode"]
+    marked = operator.command("mark")
+    assert (marked["episode"], marked["event"]["event"]) == (started["episode"], "mark")
+    assert operator.command("succeed") == {**started, "outcome": "success"}
     sealed = operator.wait_for_sealed(1).recent[-1]
 
     assert (sealed.end, sealed.outcome, sealed.lost, sealed.dropped) == ("stopped", "success", 0, 0)

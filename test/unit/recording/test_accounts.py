@@ -62,7 +62,7 @@ def carry_out(rig: "Rig", operation: str, channel_id: int, number: int) -> None:
         case "discard" if recorder.live() is not None:
             recorder.discard()
         case "mark" if recorder.live() is not None:
-            recorder.mark("x")
+            recorder.mark()
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_commands_while_messages_pour_in_lose_no_account_and_never_block(
         episode = made.recorder.start()
         ledger = episode.ledgers[CAMERA]
         made.wait_for(partial(has_received, ledger, 20))
-        made.recorder.mark("x")
+        made.recorder.mark()
         made.subscribe(channels[number % 2])
         made.recorder.judge(Outcome.SUCCESS) if number % 3 else made.recorder.stop()
         episodes.append(episode.id)

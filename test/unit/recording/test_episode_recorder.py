@@ -237,6 +237,18 @@ def test_success_ends_the_running_episode_and_labels_it(rig: "Rig") -> None:
     assert (file.outcome, file.stop.end) == (Outcome.SUCCESS, End.STOPPED)
 
 
+def test_the_labels_of_an_episode_can_be_asked_for_at_any_time(rig: "Rig", held_seal: "HeldSeal") -> None:
+    rig.recorder.labels = Labels(task="fold")
+    episode = rig.recorder.start()
+    assert rig.recorder.labels_of(episode.id) == Labels(task="fold")
+    rig.recorder.labels = Labels(task="the next", reason="slipped")
+    rig.recorder.judge(Outcome.FAILURE)
+    assert rig.recorder.labels_of(episode.id) == Labels(task="fold", reason="slipped")
+    held_seal.may_go_on.set()
+    rig.wait_until_sealed()
+    assert rig.recorder.labels_of(episode.id) == Labels(task="fold", reason="slipped")
+
+
 def test_a_failure_keeps_its_reason_and_the_next_start_clears_it(rig: "Rig") -> None:
     episode = rig.recorder.start()
     rig.recorder.labels = replace(rig.recorder.labels, task="fold", reason="dropped the shirt")
@@ -410,14 +422,14 @@ def test_a_deleted_episode_does_not_keep_the_next_from_being_hashed(
 
 def test_a_mark_is_recorded_as_an_event_with_its_time(rig: "Rig") -> None:
     with pytest.raises(CommandRefused):
-        rig.recorder.mark("too early")
+        rig.recorder.mark()
     episode = rig.recorder.start()
-    events = [json.loads(rig.recorder.mark(text)) for text in ("grasp", "slip ä")]
+    events = [json.loads(rig.recorder.mark()) for _ in range(2)]
     rig.recorder.stop()
     rig.wait_until_sealed()
     messages = [message for message in rig.messages(episode.id) if message.topic == "/g1/recorder/events"]
     assert [json.loads(bytes(message.data)[8:-1]) for message in messages] == events
-    assert [event["text"] for event in events] == ["grasp", "slip ä"]
+    assert {(event["event"], event["episode"]) for event in events} == {("mark", episode.id)}
     assert [message.sequence for message in messages] == [1, 2]
     assert all(0 <= m.log_ns - e["time_ns"] < 10**9 for m, e in zip(messages, events, strict=True))
     ledger = rig.file(episode.id).ledger["/g1/recorder/events"]
@@ -428,8 +440,8 @@ def test_a_stream_of_the_profile_may_be_called_events_too(rig: "Rig", make_chann
     rig.subscribe(make_channel(7, "events"))
     episode = rig.recorder.start()
     rig.deliver(7, b"1")
-    rig.recorder.mark("x")
-    rig.recorder.mark("y")
+    rig.recorder.mark()
+    rig.recorder.mark()
     rig.recorder.stop()
     rig.wait_until_sealed()
     ledger = rig.file(episode.id).ledger
