@@ -132,6 +132,8 @@ def read_parameters(node: Node) -> RecorderParameters:
         )
     if text("ingest") not in {"wait_set", "executor"}:
         raise SpecError(f"There is no ingest {text('ingest')!r}.", remedy="It is wait_set or executor.")
+    if not number("queue_max_mb"):
+        raise SpecError("The parameter queue_max_mb is 0: every message would be dropped.", remedy="256 is usual.")
     return RecorderParameters(
         profile=profile,
         streams=() if profile is None else _streams(node, profile),

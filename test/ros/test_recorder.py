@@ -439,6 +439,7 @@ def test_two_robots_on_one_network_record_apart(
         ({"all": "true", "ingest": "magic"}, 2, "There is no ingest 'magic'"),
         ({"topics": "['/left hand']"}, 2, "'/left hand' is not a topic name"),
         ({"all": "true", "queue_max_mb": "-1"}, 2, "queue_max_mb"),
+        ({"all": "true", "queue_max_mb": "0"}, 2, "every message would be dropped"),
         ({"all": "true", "max_episode_s": "soon"}, 2, "The parameter max_episode_s is 'soon'"),
     ],
 )
