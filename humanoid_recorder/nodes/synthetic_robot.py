@@ -26,9 +26,10 @@ from humanoid_recorder.core.errors import SessionError
 from humanoid_recorder.core.qos import Reliability
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
 from humanoid_recorder.ros.share import share_directory
+from humanoid_recorder.sim.message_layout import NS_PER_S
 from humanoid_recorder.sim.synthetic_config import StreamConfig, SyntheticRobotConfig
 from humanoid_recorder.sim.synthetic_schedule import Schedule, Sent
-from humanoid_recorder.sim.synthetic_streams import NS_PER_S, build_streams
+from humanoid_recorder.sim.synthetic_streams import build_streams
 from humanoid_recorder.sim.synthetic_urdf import make_urdf
 from humanoid_recorder.spec.yaml_source import load_yaml
 
