@@ -26,6 +26,8 @@ TORSO, HEAD, IMU = "torso_link", "head_link", "imu_in_pelvis"
 CAMERAS = ("head", "left_wrist", "right_wrist")
 OVERVIEW = "overview"
 """A camera beside the table, for pictures of the scene; the robot does not have it."""
+FIELD_OF_VIEW_DEG = {"head": 58.0, "left_wrist": 75.0, "right_wrist": 75.0, OVERVIEW: 42.0}
+"""Vertical."""
 HOME_RAD = {
     "shoulder_pitch": 0.25, "shoulder_roll": 0.35, "shoulder_yaw": 0.0, "elbow": -0.95,
     "wrist_roll": 0.0, "wrist_pitch": 0.0, "wrist_yaw": 0.0,
@@ -83,7 +85,8 @@ def _set_options(spec: mujoco.MjSpec) -> None:
     spec.visual.quality.offsamples = 0
     spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.42] * 3, [0.22] * 3
     spec.visual.headlight.specular = [0.05] * 3
-    spec.visual.map.znear = 0.02
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
+    spec.visual.map.znear = 0.005
 
 
 def _add_shape(body: mujoco.MjsBody, shape: Shape) -> None:
@@ -131,14 +134,15 @@ def _add_sensors(spec: mujoco.MjSpec) -> None:
 
 
 def _add_cameras(spec: mujoco.MjSpec) -> None:
-    def camera(body: mujoco.MjsBody, name: str, at_m: list[float], towards_m: list[float], fovy_deg: float) -> None:
-        body.add_camera(name=name, pos=at_m, quat=_looking(np.array(at_m), np.array(towards_m)), fovy=fovy_deg)
+    def camera(body: mujoco.MjsBody, name: str, at_m: list[float], towards_m: list[float]) -> None:
+        towards = _looking(np.array(at_m), np.array(towards_m))
+        body.add_camera(name=name, pos=at_m, quat=towards, fovy=FIELD_OF_VIEW_DEG[name])
 
-    camera(spec.body("d435_link"), "head", [0.0, 0.0, 0.0], [1.0, 0.0, 0.0], 58)
+    camera(spec.body("d435_link"), "head", [0.0, 0.0, 0.0], [1.0, 0.0, 0.0])
     for sign, side in zip((1, -1), SIDES, strict=True):
         palm = spec.body(f"{side}_hand_palm_link")
-        camera(palm, f"{side}_wrist", [-0.01, sign * 0.035, 0.06], [0.14, -sign * 0.05, 0.0], 75)
-    camera(spec.worldbody, OVERVIEW, [1.45, -1.05, 1.65], [0.15, 0.0, 0.88], 42)
+        camera(palm, f"{side}_wrist", [-0.03, sign * 0.01, 0.1], [0.1, -sign * 0.08, 0.0])
+    camera(spec.worldbody, OVERVIEW, [1.45, -1.05, 1.65], [0.15, 0.0, 0.88])
 
 
 def _looking(position_m: scene.Array, at_m: scene.Array) -> scene.Array:

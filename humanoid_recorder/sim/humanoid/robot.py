@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 
 from humanoid_recorder.sim.humanoid import description, model
+from humanoid_recorder.sim.humanoid.cameras import Cameras, Pixels
 from humanoid_recorder.sim.humanoid.scene import Array, Pose, Task, object_names, start_poses
 from humanoid_recorder.sim.humanoid.sensors import ImuSample, JointSample, ObjectSample, Sensors
 from humanoid_recorder.sim.humanoid.touch import Skin
@@ -39,6 +40,7 @@ class SimHumanoid:
         self._palms = [self.physics.body(f"{side}_hand_palm_link").id for side in model.SIDES]
         self._head = self.physics.body(model.HEAD).id
         self._steps = 0
+        self._cameras: Cameras | None = None
         self.reset(seed)
 
     @property
@@ -123,6 +125,27 @@ class SimHumanoid:
     def objects(self) -> dict[str, ObjectSample]:
         """Where the things are and how they move."""
         return {name: self._object(body) for name, body in self._objects.items()}
+
+    def configuration(self) -> Array:
+        """Where everything is, for ``Cameras.show``."""
+        return np.asarray(self.state.qpos.copy())
+
+    def render(self, camera: str) -> Pixels:
+        """Take a picture in this process, which costs far more than a step; see ``Cameras`` for another one.
+
+        Args:
+            camera: One of ``model.CAMERAS``, or ``model.OVERVIEW``.
+
+        Returns:
+            RGB, shape (240, 320, 3).
+
+        Raises:
+            KeyError: There is no such camera.
+        """
+        if self._cameras is None:
+            self._cameras = Cameras(self.task)
+        self._cameras.show(self.configuration())
+        return self._cameras.picture(camera)
 
     def sensors(self) -> Sensors:
         """Measure everything at this instant."""
