@@ -4,10 +4,11 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import RLock
 
 from humanoid_recorder.core.cdr import encode_string_message
-from humanoid_recorder.core.errors import BagWriteError, CommandRefused, HumanoidRecorderError
+from humanoid_recorder.core.errors import BagWriteError, CommandRefused
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.preroll import PreRoll
@@ -18,7 +19,7 @@ from humanoid_recorder.recording.episode_record import start_record
 from humanoid_recorder.recording.intake import Intake
 from humanoid_recorder.recording.live_episode import LiveEpisode, Stop
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode, SealedEpisodes
-from humanoid_recorder.recording.sealing import describe, seal_episode
+from humanoid_recorder.recording.sealing import describe, seal_episode, write_start
 from humanoid_recorder.recording.writer import WriterThread
 from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import ProvenanceRecord
@@ -104,7 +105,7 @@ class EpisodeRecorder:
 
         Raises:
             CommandRefused: One is being recorded, nothing can be received any more, or the recorder is closed.
-            BagWriteError, SessionError: The disk refused.
+            BagWriteError: The disk refused.
         """
         with self._lock:
             if self._is_closed:  # a start that was on its way when the signal came would never be sealed
@@ -125,11 +126,8 @@ class EpisodeRecorder:
             self._live, self.fault = episode, ""
             self.intake.begin(episode, first_marker=lambda: self._writer.open_episode(episode))
             episode.begun = start_record(episode, session=self.folder.path.name, provenance=provenance)
-            try:
-                episode.begun.write(episode.bag.unfinished_directory)
-            except HumanoidRecorderError as error:
-                self.stop(end=End.FAULT, detail=str(error))
-                raise
+            # The gate is open: what waits for the disk is the writer's work, and a slow disk keeps nobody waiting.
+            self._queue.put_marker(partial(write_start, episode))
         self._on_change()
         return episode
 

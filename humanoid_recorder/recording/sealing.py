@@ -1,4 +1,4 @@
-"""Finishing an episode: the last chunk, the account, the record, the bag's final name. In the writer's thread."""
+"""An episode's record on the disk, at its start and at its end: in the writer's thread, which may wait for the disk."""
 
 from dataclasses import replace
 
@@ -8,6 +8,22 @@ from humanoid_recorder.recording.episode_record import stop_record
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode
 from humanoid_recorder.storage.episode_file import EpisodeFile
+
+RECORD_NAME = "humanoid_recorder"
+"""Of the MCAP Metadata records that repeat ``episode.json``; the last one in the file holds."""
+
+
+def write_start(episode: LiveEpisode) -> None:
+    """Put on the disk what is known at the start: a bag that is never sealed still says what it was.
+
+    Raises:
+        BagWriteError, SessionError: The disk refused.
+    """
+    if episode.begun is None:
+        raise ValueError(f"episode {episode.id} has not been begun")
+    episode.bag.add_metadata(RECORD_NAME, {"episode": episode.begun.model_dump_json()})
+    episode.begun.write(episode.bag.unfinished_directory)
+    episode.bag.sync()
 
 
 def seal_episode(episode: LiveEpisode, *, is_broken: bool, queue_high_water_bytes: int) -> SealedEpisode:
@@ -23,7 +39,7 @@ def seal_episode(episode: LiveEpisode, *, is_broken: bool, queue_high_water_byte
         if is_broken:
             raise BagWriteError("Messages are missing in the bag.")
         file = _settled_record(episode, queue_high_water_bytes)
-        episode.bag.add_metadata("humanoid_recorder", {"episode": file.model_dump_json()})
+        episode.bag.add_metadata(RECORD_NAME, {"episode": file.model_dump_json()})
         file.write(episode.bag.unfinished_directory)
         episode.bag.seal(custom_data={"episode": episode.id, "session": file.session, "task": file.labels.task})
     except Exception as error:  # even one that is a mistake of ours

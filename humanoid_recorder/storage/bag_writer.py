@@ -119,15 +119,9 @@ class BagWriter:
             raise
         try:
             self._add_own_metadata(self._metadata({}))
-            self._file.sync()
-            sync_directory(self.unfinished_directory)
-            sync_directory(directory.parent)
         except BagWriteError:
             self.abandon(remove=True)
             raise
-        except OSError as error:
-            self.abandon(remove=True)
-            raise write_error(self.unfinished_directory, error) from error
 
     @property
     def message_counts(self) -> dict[int, int]:
@@ -187,6 +181,19 @@ class BagWriter:
     def close_chunk_if_due(self, now_monotonic_ns: int) -> None:
         """Write and sync the open chunk if it is older than the options say; call a few times per second."""
         self._file.close_chunk_if_due(now_monotonic_ns)
+
+    def sync(self) -> None:
+        """Make the file and its folders durable; the first chunk alone would not survive as an entry of a folder.
+
+        Raises:
+            BagWriteError: The disk refused, now or earlier.
+        """
+        self._file.sync()
+        try:
+            sync_directory(self.unfinished_directory)
+            sync_directory(self.directory.parent)
+        except OSError as error:
+            raise write_error(self.unfinished_directory, error) from error
 
     def flush(self) -> None:
         """Write and sync the open chunk now, so that ``message_counts`` is complete."""

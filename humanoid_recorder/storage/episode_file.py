@@ -116,7 +116,7 @@ class EpisodeFile(_Record):
         except OSError as error:
             raise SessionError(
                 f"{directory / EPISODE_FILE} cannot be written: {error.strerror or error}.",
-                remedy="Free space on the disk or check that it is mounted writable.",
+                remedy="Is the disk full, removed or mounted read-only, or was the folder deleted?",
             ) from error
 
     @classmethod

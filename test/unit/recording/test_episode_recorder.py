@@ -92,6 +92,7 @@ def test_the_names_on_disk_are_as_agreed_while_recording_and_after(rig: "Rig") -
     assert re.fullmatch(r"\d{8}T\d{6}Z_g1", rig.folder.path.name)
     assert re.fullmatch(r"\d{8}T\d{6}\.\d{3}Z_g1_[0-9a-f]{6}", episode.id)
     unfinished = unfinished_path(rig.directory(episode.id))
+    rig.wait_for((unfinished / "episode.json").exists)
     assert {path.name for path in unfinished.iterdir()} == {f"{episode.id}_0.mcap", "episode.json"}
     rig.recorder.stop()
     rig.wait_until_sealed()
@@ -105,8 +106,11 @@ def test_the_names_on_disk_are_as_agreed_while_recording_and_after(rig: "Rig") -
 def test_the_record_is_on_disk_at_the_start_without_a_stop(rig: "Rig") -> None:
     rig.recorder.labels = Labels(task="carry", prompt="carry the tray", operator="ana", scene="kitchen", reason="old")
     episode = rig.recorder.start()
-    begun = EpisodeFile.read(unfinished_path(rig.directory(episode.id)))
+    unfinished = unfinished_path(rig.directory(episode.id))
+    rig.wait_for((unfinished / "episode.json").exists)
+    begun = EpisodeFile.read(unfinished)
     assert begun.stop is None
+    assert begun.model_dump_json().encode() in (unfinished / f"{episode.id}_0.mcap").read_bytes()
     assert (begun.id, begun.session) == (episode.id, rig.folder.path.name)
     assert begun.start.time_ns == episode.start_ns
     assert asdict(begun.start.labels) == {

@@ -112,6 +112,7 @@ def test_a_fault_of_the_last_episode_does_not_end_the_one_that_follows_it(rig: "
 
 def test_an_episode_whose_folder_is_deleted_ends_as_a_fault_at_once(rig: "Rig") -> None:
     episode = rig.recorder.start()
+    rig.wait_for((episode.bag.unfinished_directory / "episode.json").exists)
     shutil.rmtree(episode.bag.unfinished_directory)
     rig.deliver(JOINTS)
     rig.wait_for(lambda: rig.recorder.live() is None)
@@ -132,7 +133,7 @@ def test_a_start_on_a_full_disk_is_refused_and_begins_nothing(rig: "Rig", disk_f
     assert_next_episode_works(rig)
 
 
-def test_a_start_whose_record_cannot_be_written_is_refused_and_ends_as_a_fault(
+def test_an_episode_whose_first_record_cannot_be_written_ends_as_a_fault(
     rig: "Rig", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = EpisodeFile.write
@@ -144,13 +145,33 @@ def test_a_start_whose_record_cannot_be_written_is_refused_and_ends_as_a_fault(
         write(file, directory)  # type: ignore[arg-type]
 
     monkeypatch.setattr(EpisodeFile, "write", refuse_once)
-    with pytest.raises(SessionError):
-        rig.recorder.start()
-    assert rig.recorder.live() is None
+    rig.recorder.start()
+    rig.wait_for(lambda: rig.recorder.live() is None)
     rig.wait_until_sealed()
     (sealed,) = rig.recorder.sealed.recent(8)
     assert stop_of(sealed.file).end is End.FAULT
     assert_next_episode_works(rig)
+
+
+def test_a_disk_that_takes_its_time_at_a_start_keeps_nobody_waiting(
+    rig: "Rig", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_sync = threading.Event()
+
+    def wait_for_the_disk(_fd: int) -> None:
+        assert may_sync.wait(30)
+
+    monkeypatch.setattr(os, "fsync", wait_for_the_disk)
+    monkeypatch.setattr(os, "fdatasync", wait_for_the_disk)
+    episode = rig.recorder.start()
+    rig.deliver(JOINTS, b"1")
+    rig.recorder.stop()
+    second = rig.recorder.start()
+    rig.deliver(JOINTS, b"2")
+    may_sync.set()
+    rig.recorder.stop()
+    rig.wait_until_sealed()
+    assert (rig.data(episode.id, "/joints"), rig.data(second.id, "/joints")) == ([b"1"], [b"2"])
 
 
 @pytest.mark.parametrize("method", ["write", "add_topic"])
