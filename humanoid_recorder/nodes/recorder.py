@@ -68,7 +68,9 @@ class Recorder(LifecycleNode, RunnableNode):
         self._events_publisher = self.create_publisher(String, "~/events", 10)
         self._diagnostics_publisher = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._instance = read_instance(self)
-        self._twins = TwinWatch(self, instance=self._instance, on_twin=self._leave_to_twin)
+        self._twins = TwinWatch(
+            self, instance=self._instance, is_recording=self._is_recording, on_twin=self._leave_to_twin
+        )
         self._commands = RecorderServices(self, active=lambda: self._active, on_mark=self._publish_event)
         self._changed = self.create_guard_condition(self._publish_state)
         self.add_on_set_parameters_callback(self._judge_parameters)
@@ -168,6 +170,10 @@ class Recorder(LifecycleNode, RunnableNode):
             if transition() is not TransitionCallbackReturn.SUCCESS:
                 self._stop.request("the recorder could not be started", exit_code=self._exit_code)
                 return
+
+    def _is_recording(self) -> bool:
+        active = self._active
+        return active is not None and active.recorder.live() is not None
 
     def _leave_to_twin(self) -> None:
         if self._active is not None and self._twins.error is not None:

@@ -2,7 +2,7 @@
 
 The graph alone cannot tell: a recorder that was killed stays in it until its lease runs out (20 s with Fast DDS), and
 its successor must not wait for that. A living one publishes its state, latched, so a newcomer hears it as soon as the
-two have found each other; and of two, the younger one leaves.
+two have found each other. Of two, the one that is recording stays, else the older one.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from std_msgs.msg import String
 from humanoid_recorder.core.errors import RecorderUnavailableError
 from humanoid_recorder.recording.state import RecorderState
 from humanoid_recorder.recording.state_builder import PROCESS_STARTED_NS
-from humanoid_recorder.ros.qos import LATCHED
+from humanoid_recorder.ros.qos import FROM_SEVERAL_LATCHED
 
 DISCOVERY_S = 0.6
 """How long a newcomer listens before it starts: two processes on one network find each other in 0.1 to 0.5 s."""
@@ -25,16 +25,20 @@ class TwinWatch:
     Args:
         node: The recorder; it publishes ``RecorderState`` on ``~/state``.
         instance: By which our own states are known.
-        on_twin: Called once, from the executor, when one has been heard.
+        is_recording: Whether an episode is being recorded here.
+        on_twin: Called once, from the executor, when one has been heard to which we have to give way.
     """
 
-    def __init__(self, node: Node, *, instance: str, on_twin: Callable[[], None]) -> None:
+    def __init__(
+        self, node: Node, *, instance: str, is_recording: Callable[[], bool], on_twin: Callable[[], None]
+    ) -> None:
         self.error: RecorderUnavailableError | None = None
         """Why we must not run; None while we are alone, or the older one."""
         self._logger = node.get_logger()
         self._instance = instance
+        self._is_recording = is_recording
         self._on_twin = on_twin
-        node.create_subscription(String, "~/state", self._hear, LATCHED)
+        node.create_subscription(String, "~/state", self._hear, FROM_SEVERAL_LATCHED)
 
     def _hear(self, message: String) -> None:
         if self._instance in message.data or self.error is not None:
@@ -46,7 +50,8 @@ class TwinWatch:
                 f"Somebody else publishes on our ~/state, and no state of this version: {error}", once=True
             )
             return
-        if other.since_ns > PROCESS_STARTED_NS:
+        # The clock of the other's computer may be wrong, so age alone must never cut an episode short.
+        if self._is_recording() or (other.episode is None and other.since_ns > PROCESS_STARTED_NS):
             return
         self.error = RecorderUnavailableError(
             f"Another recorder named {other.node} is running.",

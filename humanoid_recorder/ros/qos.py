@@ -13,6 +13,14 @@ LATCHED = QoSProfile(
 )
 """For our own state topics: whoever joins late gets the last message."""
 
+FROM_SEVERAL_LATCHED = QoSProfile(
+    depth=10,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""For reading a state topic on which a twin may speak too: with depth 1 the news of one would push out the other's."""
+
 _RELIABILITY = {
     ReliabilityPolicy.RELIABLE: Reliability.RELIABLE,
     ReliabilityPolicy.BEST_EFFORT: Reliability.BEST_EFFORT,

@@ -20,7 +20,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from humanoid_recorder.core.errors import CommandRefused, RecorderUnavailableError
-from humanoid_recorder.ros.qos import LATCHED
+from humanoid_recorder.ros.qos import FROM_SEVERAL_LATCHED
 from humanoid_recorder.ros.running import ros_context, spinning
 
 COMMANDS = ("start", "stop", "succeed", "fail", "discard", "undo_discard", "mark")
@@ -75,7 +75,7 @@ class RecorderClient(Generic[StateT]):
         self._labels: Client[Any, Any] = node.create_client(
             SetParametersAtomically, f"{recorder}/set_parameters_atomically"
         )
-        self._subscription = node.create_subscription(String, f"{recorder}/state", self._hear, LATCHED)
+        self._subscription = node.create_subscription(String, f"{recorder}/state", self._hear, FROM_SEVERAL_LATCHED)
 
     @property
     def state(self) -> StateT | None:

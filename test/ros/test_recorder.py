@@ -400,6 +400,25 @@ def test_a_twin_is_refused_and_the_first_goes_on(
     operator.wait_for_sealed(1)
 
 
+def test_a_twin_whose_clock_makes_it_older_does_not_cut_an_episode_short(
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+) -> None:
+    recorder = start_node(MODULE, *parameters(out, all="true"))
+    operator.wait_for(Phase.ARMED)
+    operator.command("start")
+    twin = operator.node.create_publisher(String, "/recorder/state", LATCHED)
+    operator.poll(lambda: operator.state.episode is not None and operator.state.episode.messages > 10)
+    older = operator.state.model_copy(update={"instance": "other", "since_ns": 0, "episode": None})
+    heard_ns = operator.state.time_ns
+    twin.publish(String(data=older.model_dump_json()))
+    operator.poll(lambda: operator.state.instance != "other" and operator.state.time_ns > heard_ns + 1_500_000_000)
+    assert operator.state.phase is Phase.RECORDING
+    operator.command("stop")
+    twin.publish(String(data=older.model_dump_json()))
+    assert recorder.wait() == 1, "an older one is there, and nothing is being recorded any more"
+    assert "Another recorder named /recorder is running" in recorder.output
+
+
 def test_a_recorder_that_was_killed_does_not_keep_its_successor_waiting(
     start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
 ) -> None:
