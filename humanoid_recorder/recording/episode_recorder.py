@@ -20,13 +20,11 @@ from humanoid_recorder.recording.intake import Intake
 from humanoid_recorder.recording.live_episode import LiveEpisode, Stop
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode, SealedEpisodes
 from humanoid_recorder.recording.sealing import describe, seal_episode, write_start
+from humanoid_recorder.recording.stopped_episodes import StoppedEpisodes
 from humanoid_recorder.recording.writer import WriterThread
 from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import ProvenanceRecord
 from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
-
-LABEL_LATER_S = 30.0
-"""How long after a stop success, failure and discard still act on the episode that was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +75,7 @@ class EpisodeRecorder:
         self.intake = Intake(self._queue, preroll, on_failure=self._ingest_failed)
         self.sealed = SealedEpisodes(folder, on_change=on_change)
         self._live: LiveEpisode | None = None
-        self._sealing: tuple[LiveEpisode, ...] = ()
-        self._last_stop_monotonic_s = -LABEL_LATER_S
+        self._stopped = StoppedEpisodes(self.sealed)
         self._ingest_error = ""
         self._is_closed = False
         self._writer = WriterThread(self._queue, on_fault=self._write_failed)
@@ -92,7 +89,7 @@ class EpisodeRecorder:
 
     def is_sealing(self) -> bool:
         """Whether a stopped episode is still on its way to the disk."""
-        return bool(self._sealing)
+        return bool(self._stopped.sealing)
 
     def queue_level(self) -> QueueLevel:
         """Return how full the queue is."""
@@ -147,9 +144,8 @@ class EpisodeRecorder:
             episode.outcome = outcome
             episode.labels = replace(episode.labels, reason=self.labels.reason)
             # In this order: a sample dropped meanwhile in the ingest's thread must find its episode in one of the two.
-            self._sealing = (*self._sealing, episode)
+            self._stopped.add(episode)
             self._live = None
-            self._last_stop_monotonic_s = time.monotonic()
             self.intake.end(last_marker=lambda: self._seal(episode))
         self._on_change()
         return episode
@@ -164,7 +160,7 @@ class EpisodeRecorder:
                 self.stop(end=End.TIMED_OUT, detail=f"longer than max_episode_s = {limit_s:g} s")
 
     def judge(self, outcome: Outcome) -> str:
-        """Label the running episode and stop it, or label the one stopped last, within ``LABEL_LATER_S``.
+        """Label the running episode and stop it, or label the one stopped last, within 30 s.
 
         Returns:
             The episode's id.
@@ -175,17 +171,10 @@ class EpisodeRecorder:
         with self._lock:
             if self._live is not None:
                 return self.stop(outcome=outcome).id
-            episode_id = self._require_recent()
-            sealing = self._still_sealing(episode_id)
-            if sealing is not None:
-                sealing.outcome = outcome
-                sealing.labels = replace(sealing.labels, reason=self.labels.reason)
-                return episode_id
-            self.sealed.relabel(episode_id, outcome=outcome, reason=self.labels.reason)
-            return episode_id
+            return self._stopped.judge(outcome, reason=self.labels.reason)
 
     def discard(self) -> str:
-        """Stop the running episode and discard it, or the one stopped last, within ``LABEL_LATER_S``.
+        """Stop the running episode and discard it, or the one stopped last, within 30 s.
 
         Returns:
             The episode's id.
@@ -197,15 +186,7 @@ class EpisodeRecorder:
             if self._live is not None:
                 self._live.is_discarded = True
                 return self.stop().id
-            episode_id = self._require_recent()
-            sealing = self._still_sealing(episode_id)
-            if sealing is not None:
-                if sealing.is_discarded:
-                    raise CommandRefused(f"Episode {episode_id} is discarded already.")
-                sealing.is_discarded = True
-                return episode_id
-            self.sealed.discard(episode_id)
-            return episode_id
+            return self._stopped.discard()
 
     def undo_discard(self) -> str:
         """Bring back the episode that was discarded last and return its id.
@@ -214,11 +195,7 @@ class EpisodeRecorder:
             CommandRefused: None is discarded.
         """
         with self._lock:
-            sealing = next((e for e in reversed(self._sealing) if e.is_discarded), None)
-            if sealing is not None:
-                sealing.is_discarded = False
-                return sealing.id
-            return self.sealed.undo_discard().file.id
+            return self._stopped.undo_discard()
 
     def mark(self) -> str:
         """Mark this moment by an event in the running episode, and return the JSON that was recorded.
@@ -235,9 +212,8 @@ class EpisodeRecorder:
     def labels_of(self, episode_id: str) -> Labels:
         """Return the labels of an episode of this session as they stand."""
         with self._lock:
-            unsealed = (episode for episode in (self._live, *self._sealing) if episode and episode.id == episode_id)
-            episode = next(unsealed, None)
-            return episode.labels if episode is not None else self.sealed.labels_of(episode_id)
+            live = self._live
+            return live.labels if live and live.id == episode_id else self._stopped.labels_of(episode_id)
 
     def close(self, *, reason: str, timeout_s: float = 3.0) -> bool:
         """Seal what is open and end every thread.
@@ -258,7 +234,7 @@ class EpisodeRecorder:
         self.sealed.close()
         if in_time:
             self.folder.release()
-        return in_time and not self._sealing
+        return in_time and not self._stopped.sealing
 
     # Inside ----------------------------------------------------------------------------------------------------------
 
@@ -286,29 +262,12 @@ class EpisodeRecorder:
             raise CommandRefused("No episode is being recorded.", remedy="Start one first.")
         return self._live
 
-    def _require_recent(self) -> str:
-        """Return the id of the episode that was stopped last, if that is not too long ago."""
-        if time.monotonic() - self._last_stop_monotonic_s > LABEL_LATER_S:
-            raise CommandRefused(
-                "No episode is being recorded, and none was stopped in the last 30 s.",
-                remedy="Older episodes are relabelled in their episode.json.",
-            )
-        if self._sealing:
-            return self._sealing[-1].id
-        last = self.sealed.last()
-        if last is None:
-            raise CommandRefused("No episode has been recorded in this session.")
-        return last.file.id
-
-    def _still_sealing(self, episode_id: str) -> LiveEpisode | None:
-        return next((episode for episode in self._sealing if episode.id == episode_id), None)
-
     def _count_drop(self, sample: Sample) -> None:
         """Charge a dropped sample to its episode: the newest that had begun when it was received.
 
         That may be the wrong one if the clock was set between the two; sealing settles the account of each.
         """
-        for episode in (self._live, *reversed(self._sealing)):
+        for episode in (self._live, *reversed(self._stopped.sealing)):
             ledger = episode.ledgers.get(sample.channel_id) if episode and sample.log_ns >= episode.first_ns else None
             if ledger is not None:
                 ledger.count_dropped(1)
@@ -361,20 +320,7 @@ class EpisodeRecorder:
         finally:
             self._writer.close_episode()
             with self._lock:
-                try:
-                    if sealed is not None:
-                        self.sealed.add(sealed)
-                        self._apply_late_commands(episode, sealed)
-                finally:  # whatever happens: an episode that stayed here would hide all later ones from the operator
-                    self._sealing = tuple(other for other in self._sealing if other is not episode)
+                if sealed is not None and not sealed.is_whole and sealed.file.stop is not None:
+                    self.fault = self.fault or sealed.file.stop.detail
+                self._stopped.hand_over(episode, sealed)
             self._on_change()
-
-    def _apply_late_commands(self, episode: LiveEpisode, sealed: SealedEpisode) -> None:
-        """Carry out what the operator said while the episode was being sealed."""
-        if not sealed.is_whole:
-            self.fault = self.fault or (sealed.file.stop.detail if sealed.file.stop else "")
-            return
-        if (episode.outcome, episode.labels.reason) != (sealed.file.outcome, sealed.file.labels.reason):
-            self.sealed.relabel(episode.id, outcome=episode.outcome, reason=episode.labels.reason)
-        if episode.is_discarded:
-            self.sealed.discard(episode.id)

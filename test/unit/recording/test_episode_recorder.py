@@ -15,7 +15,7 @@ import yaml
 
 from humanoid_recorder.core.errors import CommandRefused, SessionError
 from humanoid_recorder.core.labels import End, Labels, Outcome
-from humanoid_recorder.recording import episode_recorder, sealed_episodes
+from humanoid_recorder.recording import sealed_episodes, stopped_episodes
 from humanoid_recorder.storage.bag_reader import BagReader
 from humanoid_recorder.storage.episode_file import EpisodeFile
 from humanoid_recorder.storage.layout import unfinished_path
@@ -34,7 +34,7 @@ def after(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     passed = SimpleNamespace(seconds=0.0)
     real = time.monotonic
     fake = SimpleNamespace(time_ns=time.time_ns, monotonic=lambda: real() + passed.seconds)
-    monkeypatch.setattr(episode_recorder, "time", fake)
+    monkeypatch.setattr(stopped_episodes, "time", fake)
     return passed
 
 
