@@ -44,10 +44,9 @@ class FaultyStream:
         """Switch on exactly these, from the next sample on; what was on already, with the same parameters, goes on."""
         self._effects = {fault: self._effects.get(fault) for fault in sorted(faults, key=_place)}
 
-    @property
-    def healthy(self) -> bool:
-        """No fault is on: ``apply`` would change nothing."""
-        return not self._effects and not self.down
+    def is_healthy(self, stamp_ns: int) -> bool:
+        """Say whether ``apply`` would change nothing at that time: no fault is on, and nothing waits because of one."""
+        return not self._effects and not self.down and self._last_publish_ns <= stamp_ns
 
     def apply(self, sample: Sample) -> Outgoing | None:
         """Return what is published of a sample; None when nothing is.

@@ -90,12 +90,12 @@ def test_after_a_fault_is_switched_off_samples_are_untouched_again(fault: Fault)
     for sample in measured[:50]:
         stream.apply(sample)
     stream.set_faults([fault])
-    healthy = [stream.healthy]
+    healthy = [stream.is_healthy(measured[50].stamp_ns)]
     for sample in measured[50:100]:
         stream.apply(sample)
     stream.set_faults([])
     after = [stream.apply(sample) for sample in measured[100:]]
-    assert [*healthy, stream.healthy] == [False, True]
+    assert [*healthy, stream.is_healthy(measured[-1].stamp_ns)] == [False, True]
     for sample, out in zip(measured[100:], after, strict=True):
         assert out is not None
         assert (out.stamp_ns, out.values is sample.values) == (sample.stamp_ns, True)
@@ -223,6 +223,14 @@ def test_setting_the_same_fault_again_does_not_begin_it_anew() -> None:
     out = stream.apply(second)
     assert out is not None
     assert out.stamp_ns == second.stamp_ns + MS
+
+
+def test_a_stream_is_not_healthy_before_what_was_held_in_a_burst_has_gone_out() -> None:
+    stream = FaultyStream("s")
+    stream.set_faults([kinds.Bursts("s", 36.0)])
+    stream.apply(samples(1)[0])
+    stream.set_faults([])
+    assert [stream.is_healthy(START_NS + after * MS) for after in (35, 36)] == [False, True]
 
 
 def test_streams_draw_different_taxels_and_seeds_change_them() -> None:
