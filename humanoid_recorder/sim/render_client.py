@@ -1,6 +1,7 @@
 """The node's side of the process that takes the pictures: it never waits for it, whatever happens to it."""
 
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -11,8 +12,12 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
-from humanoid_recorder.sim.render_process import PICTURE, READY, REQUEST
-
+REQUEST = struct.Struct("<qB")
+"""Stamp (ns since the epoch), which cameras (bit i = the i-th on the command line); the configuration as float64."""
+PICTURE = struct.Struct("<qB")
+"""Stamp, number of the camera; then the JPEG file."""
+READY = b"ready "
+"""The first message: this, and why pictures are only schematic, if so."""
 _MODULE = "humanoid_recorder.sim.render_process"
 _MOST_UNDER_WAY = 4
 """Requests that may wait for their pictures; the pictures of further ones are left out."""

@@ -9,7 +9,6 @@ goes over the socket.
 import io
 import os
 import signal
-import struct
 import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -19,13 +18,8 @@ from PIL import Image
 
 from humanoid_recorder.sim.humanoid.cameras import Cameras
 from humanoid_recorder.sim.humanoid.scene import Task
+from humanoid_recorder.sim.render_client import PICTURE, READY, REQUEST
 
-REQUEST = struct.Struct("<qB")
-"""Stamp (ns since the epoch), which cameras (bit i = the i-th on the command line); the configuration as float64."""
-PICTURE = struct.Struct("<qB")
-"""Stamp, number of the camera; then the JPEG file."""
-READY = b"ready "
-"""The first message: this, and why pictures are only schematic, if so."""
 _QUALITY = 80
 _NICE = 5
 """Pictures give way to physics and to the recorder."""
