@@ -142,7 +142,7 @@ class SimHumanoidNode(RunnableNode):
             self._rig.reset(seed)
             done.set()
 
-        self._loop.ask(reset)
+        self._loop.ask_aligned(reset)
         response.success = done.wait(_RESET_S)
         response.message = json.dumps({"task": self._rig.task, "seed": seed})
         self._publish_state()

@@ -21,6 +21,7 @@ from humanoid_recorder.sim.synthetic_schedule import Clock, SystemClock
 
 STEP_NS = 1_000_000
 _STEPS_PER_S = 1000
+_ALIGNED_STEPS = 100
 _NAP_NS = 1_000_000
 """Least time between two turns: what has become due meanwhile goes out together."""
 MOST_BEHIND_NS = 200_000_000
@@ -104,6 +105,7 @@ class HumanoidLoop:
         self._start_ns = self._wall_start_ns = 0
         self._stopped = False
         self._inbox: list[Callable[[], None]] = []
+        self._aligned_inbox: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
     @property
@@ -120,6 +122,11 @@ class HumanoidLoop:
         """Have something done between two steps; ``what`` must not raise. Any thread may ask."""
         with self._lock:
             self._inbox.append(what)
+
+    def ask_aligned(self, what: Callable[[], None]) -> None:
+        """Like ``ask``, on a whole tenth of a second: what begins then is measured in the same rhythm each time."""
+        with self._lock:
+            self._aligned_inbox.append(what)
 
     def set_faults(self, faults: Sequence[Fault]) -> None:
         """Switch on exactly these faults, from the next turn on."""
@@ -145,21 +152,27 @@ class HumanoidLoop:
             self._clock.sleep(_NAP_NS)
 
     def _turn(self) -> None:
-        with self._lock:
-            asked, self._inbox = self._inbox, []
-        for what in asked:
-            what()
+        self._do(self._inbox)
         now_ns = self._clock.now_ns() - self._start_ns
         behind_ns = now_ns - self._given_up_ns - self._steps * STEP_NS
         if behind_ns > MOST_BEHIND_NS:
             self._given_up_ns += behind_ns
         target = (now_ns - self._given_up_ns) // STEP_NS
         while self._steps < target and not self._stopped:
+            if self._steps % _ALIGNED_STEPS == 0:
+                self._do(self._aligned_inbox)
             self._rig.step()
             self._steps += 1
             self._measure(self._wall_start_ns + self._given_up_ns + self._steps * STEP_NS)
         self._release(self._wall_start_ns + now_ns)
         self._send_pictures(self._wall_start_ns + now_ns)
+
+    def _do(self, inbox: list[Callable[[], None]]) -> None:
+        with self._lock:
+            asked = inbox.copy()
+            inbox.clear()
+        for what in asked:
+            what()
 
     def _measure(self, stamp_ns: int) -> None:
         phase = self._steps % _STEPS_PER_S

@@ -217,3 +217,18 @@ def test_what_others_ask_for_is_done_between_two_steps() -> None:
     clock.end_ns, clock.at_end = clock.time_ns + 10 * MS, loop.stop
     loop.run(clock.time_ns, WALL_NS)
     assert seen == [0]
+
+
+def test_a_beginning_is_put_off_to_a_whole_tenth_of_a_second_so_that_rhythms_repeat() -> None:
+    clock, rig = Clock(), Rig()
+    loop = HumanoidLoop(rig, None, Outlet(clock), clock=clock)
+    seen: list[int] = []
+    clock.end_ns = clock.time_ns + 42 * MS
+
+    def ask() -> None:
+        clock.end_ns, clock.at_end = clock.time_ns + 200 * MS, loop.stop
+        loop.ask_aligned(lambda: seen.append(rig.steps))
+
+    clock.at_end = ask
+    loop.run(clock.time_ns, WALL_NS)
+    assert seen == [100]
