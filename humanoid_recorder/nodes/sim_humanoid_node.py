@@ -44,6 +44,8 @@ _LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durabilit
 _LEAST_DEPTH = 100
 _COMMANDS = "joint_commands"
 _STATE_PERIOD_S = 0.5
+_FACTOR_NS = 400_000_000
+"""The real-time factor is that of this long at least."""
 _RESET_S = 2.0
 
 
@@ -71,7 +73,7 @@ class SimHumanoidNode(RunnableNode):
             self._renderer = RenderClient(options.task, options.cameras, self._warn)
         self._loop = HumanoidLoop(self._rig, self._renderer, self, seed=options.seed)
         self._loop.set_faults(faults)
-        self._last = Progress(0, 0, 0)
+        self._last, self._factor = Progress(0, 0, 0), 0.0
         self._success: bool | None = None
         self._last_refusal = ""
         self.add_on_set_parameters_callback(self._check)
@@ -163,8 +165,9 @@ class SimHumanoidNode(RunnableNode):
     def _publish_state(self) -> None:
         progress, rig = self._loop.progress, self._rig
         elapsed_ns = progress.elapsed_ns - self._last.elapsed_ns
-        factor = (progress.simulated_ns - self._last.simulated_ns) / elapsed_ns if elapsed_ns else 0.0
-        self._last = progress
+        if elapsed_ns >= _FACTOR_NS:
+            self._factor = (progress.simulated_ns - self._last.simulated_ns) / elapsed_ns
+            self._last = progress
         state = {
             "task": rig.task,
             "seed": rig.seed,
@@ -172,7 +175,7 @@ class SimHumanoidNode(RunnableNode):
             "phase": rig.phase,
             "success": rig.success,
             "missing": rig.verdict.reason,
-            "real_time_factor": round(factor, 3),
+            "real_time_factor": round(self._factor, 3),
             "given_up_s": progress.given_up_ns / 1e9,
             "pictures": "none" if self._renderer is None else self._renderer.mode,
             "pictures_left_out": 0 if self._renderer is None else self._renderer.left_out,

@@ -94,7 +94,7 @@ def _of_numbers(fault: kinds.Fault, first: Sample, draw: np.random.Generator) ->
             return _Add(bias)
         case kinds.JointJump(jump_rad=jump_rad, index=index):
             jump = np.zeros(size)
-            jump[min(index, size // 3 - 1)] = jump_rad  # positions come first, then velocities and efforts
+            jump[index] = jump_rad  # positions come first, then velocities and efforts
             return _Add(jump)
     raise TypeError(f"{fault} has no effect")
 

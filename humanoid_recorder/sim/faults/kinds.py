@@ -12,6 +12,8 @@ from humanoid_recorder.core.streams import StreamKind
 UNIT, AT_MOST, AT_LEAST = "unit", "at_most", "at_least"
 """What is known of a parameter, in the metadata of its field."""
 
+JOINTS = 43
+"""Of the simulated humanoid."""
 _EVERY = frozenset(StreamKind)
 _POSES = frozenset({StreamKind.OPERATOR, StreamKind.MOCAP, StreamKind.OBJECT})
 
@@ -22,9 +24,9 @@ def _measure(default: float, unit: str, *, at_most: float = 1e9) -> float:
     return declared
 
 
-def _number(default: int, *, at_least: int = 1) -> int:
+def _number(default: int, *, at_least: int = 1, at_most: int = 1_000_000) -> int:
     """Declare a whole number."""
-    declared: int = field(default=default, metadata={UNIT: "", AT_LEAST: at_least})
+    declared: int = field(default=default, metadata={UNIT: "", AT_LEAST: at_least, AT_MOST: at_most})
     return declared
 
 
@@ -135,7 +137,7 @@ class JointJump(Fault):
 
     befalls: ClassVar[frozenset[StreamKind]] = frozenset({StreamKind.JOINT})
     jump_rad: float = _measure(0.3, "rad")
-    index: int = _number(0, at_least=0)
+    index: int = _number(0, at_least=0, at_most=JOINTS - 1)
     """Which joint, by its place in the message."""
 
 

@@ -43,6 +43,9 @@ def parse_fault(text: str, streams: Mapping[str, StreamKind]) -> Fault:
     if kind is None:
         raise SpecError(f"{text!r}: there is no fault {name!r}.", remedy=_nearest(name, NAMES))
     if kind is SwappedCameras:
+        missing = [camera for camera in WRIST_CAMERAS if camera not in streams]
+        if missing:
+            raise SpecError(f"{text!r}: there is no stream {missing[0]!r}.", remedy="It takes both wrist cameras.")
         rest = [WRIST_CAMERAS[0], *rest]
     if not rest or not rest[0]:
         raise SpecError(f"{text!r}: on which stream?", remedy=f"Write it like {name}:{_possible(kind, streams)[0]}.")
@@ -106,7 +109,9 @@ def _value(text: str, name: str, metadata: Mapping[str, object], written: str) -
     low_enough = isinstance(at_most, int | float) and number <= at_most
     high_enough = number >= at_least if isinstance(at_least, int | float) else number > 0
     if not (math.isfinite(number) and low_enough and high_enough and (unit or number.is_integer())):
-        allowed = f"at least {at_least}" if at_least is not None else f"above 0 and at most {at_most:g}"
+        allowed = (
+            f"at least {at_least} and at most {at_most}" if at_least is not None else f"above 0 and at most {at_most:g}"
+        )
         raise SpecError(f"{text!r}: {name} is {written!r}.", remedy=f"Write {wanted}, {allowed}.")
     return number if unit else int(number)
 

@@ -102,10 +102,16 @@ def test_a_fault_without_a_stream_is_refused_with_an_example() -> None:
         "taxels_stuck:left_touch:0",
         "taxels_stuck:left_touch:1.5",
         "joint_jump:joints:1rad:-1",
+        "joint_jump:joints:1rad:43",
     ],
 )
 def test_a_wrong_parameter_is_refused_with_how_to_write_it(text: str) -> None:
     assert "Write a " in refusal(text)
+
+
+def test_cameras_can_be_swapped_only_where_there_are_two() -> None:
+    with pytest.raises(SpecError, match="there is no stream 'right_wrist'"):
+        parse_fault("swapped_cameras", {"left_wrist": StreamKind.CAMERA})
 
 
 def test_one_parameter_too_many_is_refused_with_the_parameters_there_are() -> None:
