@@ -12,10 +12,12 @@ import numpy as np
 from humanoid_recorder.sim.humanoid import description, model
 from humanoid_recorder.sim.humanoid.scene import Array
 
-_DAMPING = 0.03
+_DAMPING = 0.015
 _LARGEST_STEP = 0.2
 _MARGIN_RAD = 0.02
-_POSTURE_GAIN = 0.05
+_POSTURE_GAIN = np.array([0.03, 0.03, 0.03, 0.03, 0.06, 0.03, 0.03])
+"""How strongly each joint is drawn to its home angle by what the hand leaves free (where the elbow is): most of all the
+roll of the wrist, the first to meet its limit when the palm looks down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,12 @@ class ArmKinematics:
             error = self._error(hand, point_m, target)
             if float(np.abs(error).max()) < 1e-5:
                 break
-            jacobian = self._jacobian[:, arm.dofs]
-            square = jacobian @ jacobian.T + _DAMPING**2 * np.eye(6)
-            inverse = np.linalg.solve(square, jacobian).T
-            rest = _POSTURE_GAIN * (self._home[arm.dofs] - solution[arm.dofs])
-            move = inverse @ (error - jacobian @ rest) + rest
-            move *= min(1.0, _LARGEST_STEP / max(1e-9, float(np.abs(move).max())))
-            solution[arm.dofs] = np.clip(solution[arm.dofs] + move, arm.lower, arm.upper)
+            now, jacobian = solution[arm.dofs], self._jacobian[:, arm.dofs]
+            wanted = now + _step(jacobian, error, _POSTURE_GAIN * (self._home[arm.dofs] - now))
+            allowed = np.clip(wanted, arm.lower, arm.upper)
+            # The other joints make up for what one at its limit cannot do.
+            lost, free = jacobian @ (wanted - allowed), wanted == allowed
+            solution[arm.dofs] = np.clip(allowed + _step(jacobian * free, lost, np.zeros(7)), arm.lower, arm.upper)
         self._place(solution)
         reached, _ = self._point(hand, point_m)
         return solution, float(np.linalg.norm(target.position_m - reached))
@@ -132,3 +133,10 @@ class ArmKinematics:
         mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(target.rotation @ rotation.T).ravel())
         mujoco.mju_quat2Vel(turn, quaternion, 1.0)
         return np.concatenate((target.position_m - position, turn))
+
+
+def _step(jacobian: Array, error: Array, rest: Array) -> Array:
+    """Move against the error (6,) by damped least squares, and along ``rest`` (7,) where that does not matter."""
+    square = jacobian @ jacobian.T + _DAMPING**2 * np.eye(6)
+    move = np.linalg.solve(square, jacobian).T @ (error - jacobian @ rest) + rest
+    return np.asarray(move * min(1.0, _LARGEST_STEP / max(1e-9, float(np.abs(move).max()))))

@@ -15,6 +15,7 @@ from humanoid_recorder.sim.humanoid.scripts import SCRIPTS
 from humanoid_recorder.sim.humanoid.sensors import Sensors
 
 _ORIGIN = np.zeros(3)
+_ITERATIONS, _ITERATIONS_FROM_AFAR = 4, 200
 
 
 class Operator:
@@ -38,6 +39,7 @@ class Operator:
         left, right = (self._kinematics.hand(self._position, hand, _ORIGIN) for hand in (0, 1))
         self._posture = Posture(0.0, (left, right), (np.zeros(7), np.zeros(7)))
         self._move: Move | None = None
+        self._swing = (self._position, self._position)
         self._done = False
         self.worst_reach_m = 0.0
         """How far a hand was from its target at most, because the target was out of reach."""
@@ -65,12 +67,16 @@ class Operator:
         if not self._done and (self._move is None or self._move.over(time_ns)):
             self._next_phase(time_ns, sensors)
         if self._move is not None and not self._done:
-            self._follow(self._move.at(time_ns))
+            if self._move.phase.swing:
+                share = self._move.share(time_ns)
+                self._position = (1.0 - share) * self._swing[0] + share * self._swing[1]
+            else:
+                self._position = self._reach(self._move.at(time_ns), _ITERATIONS)
         return self._position.copy()
 
     def _next_phase(self, time_ns: int, sensors: Sensors) -> None:
         if self._move is not None:
-            self._follow(self._move.end)
+            self._posture = self._move.end
         try:
             if self._phases is None:
                 self._phases = self._script(sensors)
@@ -81,11 +87,15 @@ class Operator:
             self._done = True
             return
         self._move = Move(phase, time_ns, self._posture)
+        if phase.swing:
+            self._swing = (self._position, self._reach(self._move.end, _ITERATIONS_FROM_AFAR))
 
-    def _follow(self, posture: Posture) -> None:
-        self._posture = posture
+    def _reach(self, posture: Posture, iterations: int) -> Array:
+        position = self._position
         for hand in (0, 1):
-            self._position, error = self._kinematics.solve(self._position, hand, _ORIGIN, posture.hands[hand])
+            target = posture.hands[hand]
+            position, error = self._kinematics.solve(position, hand, _ORIGIN, target, iterations=iterations)
             self.worst_reach_m = max(self.worst_reach_m, error)
-            self._position[self._fingers[hand]] = posture.fingers[hand]
-        self._position[self._waist] = posture.waist_rad
+            position[self._fingers[hand]] = posture.fingers[hand]
+        position[self._waist] = posture.waist_rad
+        return position

@@ -21,6 +21,8 @@ class Phase:
     hands: tuple[HandTarget | None, HandTarget | None] = (None, None)
     """Palm links, left and right, as seen with a straight waist."""
     shapes: tuple[HandShape | None, HandShape | None] = (None, None)
+    swing: bool = False
+    """Joint by joint instead of straight: for long ways through free space, where straight ones meet singularities."""
 
 
 Phases = Generator[Phase, Sensors, None]
@@ -56,9 +58,13 @@ class Move:
         waist = self.start.waist_rad if self.phase.waist_rad is None else self.phase.waist_rad
         self.end = Posture(waist, (left, right), (shapes[0], shapes[1]))
 
+    def share(self, time_ns: int) -> float:
+        """How much of the way is done, 0..1."""
+        return minimum_jerk((time_ns - self.since_ns) / 1e9 / self.phase.duration_s)
+
     def at(self, time_ns: int) -> Posture:
         """Where waist, hands and fingers should be."""
-        share = minimum_jerk((time_ns - self.since_ns) / 1e9 / self.phase.duration_s)
+        share = self.share(time_ns)
         first, last = self.start, self.end
         left, right = (blend_hand(a, b, share) for a, b in zip(first.hands, last.hands, strict=True))
         fingers = tuple((1 - share) * a + share * b for a, b in zip(first.fingers, last.fingers, strict=True))

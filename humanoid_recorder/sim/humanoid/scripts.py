@@ -25,8 +25,11 @@ _BEHIND_M = 0.045
 """The palms press this far behind the middle, clear of the thumbs; the fingers cover the rest."""
 _PINCH_M = np.array([0.0543, 0.089, 0.0])
 """Where finger tips and thumb meet; y is out of the palm."""
-_PICK_BEARING_RAD = 0.45
-"""A hand picks and drops this far on its own side of the middle."""
+_PICK_HEADING_RAD = 0.05
+"""The waist turns so that a hand picks and drops with its fingers pointing this far outwards: there the wrist can
+follow."""
+_CLEAR_M = 0.09
+"""So much higher a hand and a part in it pass over other parts."""
 _SQUEEZE_M = 0.03
 """How far beyond the surface the palms aim: the arms give way and press with about 25 N."""
 
@@ -93,7 +96,7 @@ def _squeeze_and_carry(
     yield Phase("let go", 0.5, hands=grip.hands(gap_m=0.0), shapes=flat)
     yield Phase("part", 0.6, hands=grip.hands(gap_m=0.05))
     yield Phase("raise", 0.8, hands=grip.hands(gap_m=0.09, up_m=0.16))
-    yield Phase("go home", 1.5, waist_rad=0.0, hands=_home())
+    yield Phase("go home", 2.0, waist_rad=0.0, hands=_home(), swing=True)
 
 
 def sort_parts(sensors: Sensors) -> Phases:
@@ -104,35 +107,35 @@ def sort_parts(sensors: Sensors) -> Phases:
         colour = name.split("_")[1]
         sensors = yield from _pick_and_drop(sensors, name, colour, dropped[colour])
         dropped[colour] += 1
-    yield Phase("go home", 1.5, waist_rad=0.0, hands=_home())
+    yield Phase("go home", 2.0, waist_rad=0.0, hands=_home(), swing=True)
 
 
 def _pick_and_drop(sensors: Sensors, name: str, colour: str, nth: int) -> Generator[Phase, Sensors, Sensors]:
     hand = 0 if colour == "red" else 1
     side, home = 1.0 - 2.0 * hand, _home()
     part = sensors.objects[name].pose
-    waist_rad = _bearing(part) - side * _PICK_BEARING_RAD
+    waist_rad = part.yaw_rad - side * _PICK_HEADING_RAD
     seen = _turned(part, -waist_rad)
 
-    def go(name: str, duration_s: float, where: Pose, up_m: float, shape: HandShape) -> Phase:
+    def go(name: str, duration_s: float, where: Pose, up_m: float, shape: HandShape, *, swing: bool = False) -> Phase:
         heading_rad = math.remainder(where.yaw_rad, math.pi)
         target = _from_above(where.position_m + _up(up_m), heading_rad, hand)
         hands = (target, home[1]) if hand == 0 else (home[0], target)
-        return Phase(name, duration_s, waist_rad, hands, (shape, None) if hand == 0 else (None, shape))
+        return Phase(name, duration_s, waist_rad, hands, (shape, None) if hand == 0 else (None, shape), swing)
 
-    yield go(f"turn to {name}", 1.6, seen, 0.16, CLAW_OPEN)
+    yield go(f"turn to {name}", 2.0, seen, _CLEAR_M, CLAW_OPEN, swing=True)
     yield go(f"reach {name}", 1.0, seen, 0.0, CLAW_OPEN)
     yield go(f"grasp {name}", 0.6, seen, 0.0, CLAW_CLOSED)
-    yield go(f"lift {name}", 1.0, seen, 0.16, CLAW_CLOSED)
+    yield go(f"lift {name}", 1.0, seen, _CLEAR_M, CLAW_CLOSED)
     bin_ = scene.bin_pose(colour)
-    waist_rad = _bearing(bin_) - side * _PICK_BEARING_RAD
+    waist_rad = bin_.yaw_rad - side * _PICK_HEADING_RAD
     over = _turned(bin_, -waist_rad)
     along = np.array([math.cos(over.yaw_rad), math.sin(over.yaw_rad), 0.0])
     over = Pose(over.position_m + (0.04 - 0.08 * nth) * along, over.quaternion)
-    yield go(f"turn to the {colour} bin", 1.8, over, 0.19, CLAW_CLOSED)
+    yield go(f"turn to the {colour} bin", 1.8, over, 0.16, CLAW_CLOSED)
     yield go(f"lower {name}", 0.8, over, 0.10, CLAW_CLOSED)
     yield go(f"drop {name}", 0.5, over, 0.10, CLAW_OPEN)
-    return (yield go("raise", 0.8, over, 0.19, CLAW_OPEN))
+    return (yield go("raise", 0.8, over, 0.16, CLAW_OPEN))
 
 
 SCRIPTS: dict[Task, Script] = {Task.LIFT_BOX: lift_box, Task.CARRY_TRAY: carry_tray, Task.SORT_PARTS: sort_parts}

@@ -2,8 +2,9 @@
 
 Seven pads per hand, one row each (``PADS``); twelve taxels per pad in ``TAXELS_LONG`` by ``TAXELS_WIDE``: column
 ``long * TAXELS_WIDE + wide``, ``long`` from the wrist to the tip, ``wide`` from -z to +z of the link. A pad covers the
-palmar side of its link only. The normal force of a contact is shared between the four nearest taxels, so that the
-pressures times the taxel's area add up to the force. Hands do not feel themselves, only things.
+palmar side of its link, and its tip where that is the end of a finger. The normal force of a contact is shared between
+the four nearest taxels, so that the pressures times the taxel's area add up to the force. Hands do not feel themselves,
+only things.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ class Pad:
     facing: tuple[float, float]
     """x, y of the unit vector out of the skin."""
     width: float
+    tip: bool = False
+    """It ends a finger."""
 
     @property
     def taxel_m2(self) -> float:
@@ -43,11 +46,11 @@ class Pad:
 PADS = (
     Pad("hand_palm_link", (0.004, -0.02), (0.076, 0.0), (0.0, -1.0), 0.088),
     Pad("hand_thumb_1_link", (0.0, 0.0), (0.0, -0.046), (1.0, 0.0), 0.020),
-    Pad("hand_thumb_2_link", (0.0, 0.0), (0.0, -0.052), (1.0, 0.0), 0.020),
+    Pad("hand_thumb_2_link", (0.0, 0.0), (0.0, -0.052), (1.0, 0.0), 0.020, tip=True),
     Pad("hand_middle_0_link", (0.0, 0.0), (0.046, 0.0), (0.0, -1.0), 0.020),
-    Pad("hand_middle_1_link", (0.0, 0.0), (0.052, 0.0), (0.0, -1.0), 0.020),
+    Pad("hand_middle_1_link", (0.0, 0.0), (0.052, 0.0), (0.0, -1.0), 0.020, tip=True),
     Pad("hand_index_0_link", (0.0, 0.0), (0.046, 0.0), (0.0, -1.0), 0.020),
-    Pad("hand_index_1_link", (0.0, 0.0), (0.052, 0.0), (0.0, -1.0), 0.020),
+    Pad("hand_index_1_link", (0.0, 0.0), (0.052, 0.0), (0.0, -1.0), 0.020, tip=True),
 )
 SHAPE = (len(PADS), TAXELS)
 """Rows and columns of one hand's array."""
@@ -108,9 +111,11 @@ def _spread(push: _Push, pad: Pad, hand: int) -> Array:
     """Share a push between the taxels of a pad; nothing if it is not on the skin."""
     mirror = 1.0 if hand == 0 else -1.0
     x, y, z = push.position_m * [1.0, mirror, 1.0]
-    if push.outward[0] * pad.facing[0] + mirror * push.outward[1] * pad.facing[1] < _EDGE:
-        return np.zeros(TAXELS)
     along = np.array(pad.along)
+    outward = push.outward[:2] * [1.0, mirror]
+    on_tip = pad.tip and np.dot(outward, along) >= _EDGE * np.linalg.norm(along)
+    if not on_tip and np.dot(outward, pad.facing) < _EDGE:
+        return np.zeros(TAXELS)
     long = float(np.dot([x - pad.start[0], y - pad.start[1]], along) / np.dot(along, along))
     return np.outer(_shares(long, TAXELS_LONG), _shares(z / pad.width + 0.5, TAXELS_WIDE)).ravel()
 
