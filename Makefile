@@ -106,7 +106,7 @@ define make_environment
 	  echo "Install one with its venv module (Debian: python3-venv) or name it: make PYTHON=/path/to/python3.12" >&2; \
 	  exit 1; fi; \
 	$(1)/bin/python -c '' 2>/dev/null || "$$python" -m venv --clear $(1)
-	@printf '[setup] %s: %s on %s; the first time this downloads about 120 MB\n' \
+	@printf '[setup] %s: %s on %s; the first time this downloads about 280 MB\n' \
 	  '$(1)' '$(3)' "$$($(1)/bin/python --version)"
 	@$(1)/bin/python -m pip install -q 'setuptools>=68' wheel
 	@$(drop_build)

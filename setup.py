@@ -23,13 +23,17 @@ RUNTIME = [
     "typer>=0.12.5",
     "zstandard>=0.22",
 ]
+# The simulated humanoid: physics, and the robot it is (131 MB, of which one URDF is used).
+SIM = ["example-robot-data>=6.0", "mujoco~=4.0"]
 EXTRAS = {
     # ROS 2 itself as wheels (Linux x86_64), for machines without a ROS distribution. One of the two: they cannot share
     # an environment.
     "ros": ["ros-rclpy[fastrtps]~=9.1.2", "ros-common-interfaces~=5.5.1"],
     "jazzy": ["ros-rclpy[fastrtps]==7.1.6", "ros-common-interfaces>=5.3.6,<5.4"],
+    "sim": SIM,
     # Linters are held to one series: a newer one finds and formats differently, and would fail an unchanged checkout.
     "dev": [
+        *SIM,
         "hypothesis>=6.100",
         "import-linter~=2.16",
         "mypy~=2.4",
