@@ -12,6 +12,7 @@ from humanoid_recorder.sim.humanoid_streams import WORLD, camera_frame
 
 Array = npt.NDArray[np.float64]
 
+_XYZW = [1, 2, 3, 0]
 _HALF_TURN_ABOUT_X = np.array([0.0, 1.0, 0.0, 0.0])
 """From a camera that looks along its -z to an optical frame."""
 
@@ -70,7 +71,7 @@ def multiply(a: Array, b: Array) -> Array:
 
 def xyzw(quaternion: Array) -> Array:
     """Put w of quaternions w, x, y, z last, as ROS has it; shape (..., 4)."""
-    return np.roll(quaternion, -1, axis=-1)
+    return quaternion[..., _XYZW]
 
 
 def flat(pose: Pose) -> Array:
