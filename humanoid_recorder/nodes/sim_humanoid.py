@@ -6,22 +6,18 @@ Parameters, topics and services: docs/how-to/simulated-humanoid.md.
 import sys
 from collections.abc import Sequence
 
-from humanoid_recorder.core.errors import EXIT_USAGE
+from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.ros.running import run_node
-
-_REMEDY = "Install the extra: pip install 'humanoid_recorder[sim]'."
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run until a signal."""
     try:
+        # Not at the top: without the extra `sim` this import says so.
         from humanoid_recorder.nodes.sim_humanoid_node import SimHumanoidNode
-    except ModuleNotFoundError as error:
-        if error.name != "mujoco":
-            raise
-        message = f"error: the simulated humanoid needs MuJoCo, which is not installed. {_REMEDY}"
-        print(message, file=sys.stderr)  # noqa: T201 - there is no node yet whose logger could say it
-        return EXIT_USAGE
+    except SpecError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is no node yet whose logger could say it
+        return error.exit_code
     return run_node(SimHumanoidNode, args)
 
 

@@ -335,14 +335,3 @@ def test_a_signal_ends_it_and_its_pictures(start: Callable[..., "NodeProcess"], 
     assert f"ended ({number.name})" in robot.output
     assert children
     assert not [child for child in children if Path(f"/proc/{child}").exists()]
-
-
-def test_without_mujoco_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., "NodeProcess"]
-) -> None:
-    (tmp_path / "mujoco.py").write_text("raise ModuleNotFoundError(\"No module named 'mujoco'\", name='mujoco')\n")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[2]}")
-    robot = start()
-    assert robot.wait() == SpecError.exit_code
-    assert "pip install 'humanoid_recorder[sim]'" in robot.output
-    assert "Traceback" not in robot.output
