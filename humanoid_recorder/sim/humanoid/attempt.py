@@ -1,12 +1,10 @@
 """One attempt of the operator at a task, as fast as the machine computes it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from humanoid_recorder.sim.humanoid.judge import Judge, Verdict
 from humanoid_recorder.sim.humanoid.operator import Operator
 from humanoid_recorder.sim.humanoid.robot import SimHumanoid
-from humanoid_recorder.sim.humanoid.sensors import Sensors
 
 COMMAND_NS = 10_000_000
 """Time from one command of the operator to the next: 100 Hz."""
@@ -27,13 +25,12 @@ class Attempt:
     """How far a hand was from where the script wanted it at most."""
 
 
-def attempt(robot: SimHumanoid, seed: int, watch: Callable[[Sensors, str], None] | None = None) -> Attempt:
+def attempt(robot: SimHumanoid, seed: int) -> Attempt:
     """Let the operator do the robot's task once.
 
     Args:
         robot: It is reset first.
         seed: Where things stand at the start.
-        watch: Is shown the sensors and the name of the operator's phase at every command.
     """
     robot.reset(seed)
     operator, judge = Operator(robot.task), Judge(robot.task)
@@ -42,8 +39,6 @@ def attempt(robot: SimHumanoid, seed: int, watch: Callable[[Sensors, str], None]
         sensors = robot.sensors()
         judge.watch(sensors)
         robot.command(operator.targets(robot.time_ns, sensors))
-        if watch is not None:
-            watch(sensors, operator.phase)
         if operator.done and done_ns is None:
             done_ns = robot.time_ns
         if done_ns is not None and robot.time_ns - done_ns >= SETTLE_NS:

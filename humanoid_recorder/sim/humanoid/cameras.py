@@ -97,15 +97,6 @@ class Cameras:
             self._renderer.close()
 
 
-def focal_length_px(camera: str, height_px: int = HEIGHT_PX) -> float:
-    """Return the focal length of a camera in pixels, the same in x and y; its principal point is the middle.
-
-    Raises:
-        KeyError: There is no such camera.
-    """
-    return float(height_px / 2 / np.tan(np.radians(model.FIELD_OF_VIEW_DEG[camera]) / 2))
-
-
 class _NoContextError(Exception):
     """There is no OpenGL here."""
 

@@ -37,7 +37,7 @@ PRESS = HandShape(thumb=(0.0, -0.6, 0.0), finger=(-0.35, -0.1))
 CLAW_OPEN = HandShape(thumb=(0.0, -0.6, 0.9), finger=(-1.0, -0.35))
 """Fingers and thumb around a part, 80 mm apart."""
 CLAW_CLOSED = HandShape(thumb=(0.0, -0.33, 1.1), finger=(-1.4, -0.45))
-"""The finger tips and the thumb meet but for 17 mm: a part between them is pressed with about 15 N."""
+"""The finger tips and the thumb meet but for 17 mm: a part between them is pressed with about 12 N."""
 
 
 def minimum_jerk(fraction: float) -> float:

@@ -19,7 +19,7 @@ class SimHumanoid:
     Everything it does follows from the seed and the commands: two with the same agree to the last bit.
 
     Args:
-        seed: Where things stand at the start.
+        seed: Where things stand at the start; not negative.
         task: What stands on the table.
 
     Raises:
@@ -49,12 +49,17 @@ class SimHumanoid:
         return self._steps * STEP_NS
 
     def reset(self, seed: int) -> None:
-        """Put robot and things back to the start, at time 0, things placed by ``seed``."""
+        """Put robot and things back to the start, at time 0, things placed by ``seed``.
+
+        Raises:
+            ValueError: The seed is negative.
+        """
+        poses = start_poses(self.task, seed)
         mujoco.mj_resetData(self.physics, self.state)
         home = model.home_position()
         self.state.qpos[: self._count] = home
         self.state.ctrl[:] = home
-        for name, pose in start_poses(self.task, seed).items():
+        for name, pose in poses.items():
             at = int(self.physics.joint(f"{name}_free").qposadr[0])
             self.state.qpos[at : at + 7] = [*pose.position_m, *pose.quaternion]
         self._steps = 0

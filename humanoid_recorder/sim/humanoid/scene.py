@@ -107,7 +107,11 @@ def bin_pose(colour: str) -> Pose:
 
 
 def start_poses(task: Task, seed: int) -> dict[str, Pose]:
-    """Draw where things stand at the start; the same seed always gives the same poses."""
+    """Draw where things stand at the start; the same seed always gives the same poses.
+
+    Raises:
+        ValueError: The seed is negative.
+    """
     draw = np.random.default_rng([seed, list(Task).index(task)])
 
     def around(bearing_rad: float, distance_m: float, height_m: float) -> Pose:

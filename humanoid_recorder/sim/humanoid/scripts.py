@@ -31,7 +31,7 @@ follow."""
 _CLEAR_M = 0.09
 """So much higher a hand and a part in it pass over other parts."""
 _SQUEEZE_M = 0.03
-"""How far beyond the surface the palms aim: the arms give way and press with about 25 N."""
+"""How far beyond the surface the palms aim: the arms give way and press with about 35 N."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _squeeze_and_carry(
     yield Phase("turn to it", 1.8, waist_rad=start_rad, hands=grip.hands(gap_m=0.09, up_m=0.16), shapes=flat)
     yield Phase("reach", 1.2, hands=grip.hands(gap_m=0.05))
     yield Phase("touch", 0.6, hands=grip.hands(gap_m=0.0))
-    sensors = yield Phase("squeeze", 0.6, hands=grip.hands(gap_m=pressing), shapes=press)
+    yield Phase("squeeze", 0.6, hands=grip.hands(gap_m=pressing), shapes=press)
     grip = grip.moved(_up(rise_m), 0.0)
     yield Phase("lift", 1.4, hands=grip.hands(gap_m=pressing))
     sensors = yield Phase("turn to the spot", 2.4, waist_rad=goal_rad)

@@ -102,10 +102,6 @@ class Skin:
                     pressure[place] += force[0] / PADS[place[1]].taxel_m2 * _spread(push, PADS[place[1]], place[0])
         return pressure
 
-    def pad_force(self, pressure: Array) -> Array:
-        """Return the normal force on each pad in N, shape (2, 7), from what ``read`` gave."""
-        return np.asarray(pressure.sum(axis=2) * np.array([pad.taxel_m2 for pad in PADS]))
-
 
 def _spread(push: _Push, pad: Pad, hand: int) -> Array:
     """Share a push between the taxels of a pad; nothing if it is not on the skin."""

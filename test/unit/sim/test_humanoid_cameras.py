@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("mujoco", reason="needs the extra humanoid_recorder[sim]")
 
 from humanoid_recorder.sim.humanoid import model
-from humanoid_recorder.sim.humanoid.cameras import HEIGHT_PX, WIDTH_PX, Cameras, focal_length_px
+from humanoid_recorder.sim.humanoid.cameras import HEIGHT_PX, WIDTH_PX, Cameras
 from humanoid_recorder.sim.humanoid.robot import SimHumanoid
 from humanoid_recorder.sim.humanoid.scene import Task
 
@@ -67,9 +67,3 @@ def test_the_robot_takes_the_same_picture_as_cameras_of_another_process() -> Non
 def test_a_configuration_of_another_task_is_refused() -> None:
     with pytest.raises(ValueError, match="coordinates"):
         Cameras(Task.LIFT_BOX).show(SimHumanoid(0, Task.SORT_PARTS).configuration())
-
-
-def test_the_focal_length_follows_from_the_field_of_view() -> None:
-    assert focal_length_px("head") == pytest.approx(HEIGHT_PX / 2 / np.tan(np.radians(29.0)))
-    with pytest.raises(KeyError):
-        focal_length_px("none")

@@ -36,6 +36,11 @@ def test_only_tasks_with_a_marked_spot_have_one() -> None:
         scene.spot(Task.SORT_PARTS)
 
 
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        scene.start_poses(Task.LIFT_BOX, -1)
+
+
 @given(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0))
 def test_an_upright_pose_knows_its_heading(bearing_rad: float, yaw_rad: float) -> None:
     pose = scene.standing(bearing_rad, 0.4, 0.8, yaw_rad)
