@@ -156,7 +156,7 @@ class HumanoidLoop:
         now_ns = self._clock.now_ns() - self._start_ns
         behind_ns = now_ns - self._given_up_ns - self._steps * STEP_NS
         if behind_ns > MOST_BEHIND_NS:
-            self._given_up_ns += behind_ns
+            self._given_up_ns += behind_ns // STEP_NS * STEP_NS
         target = (now_ns - self._given_up_ns) // STEP_NS
         while self._steps < target and not self._stopped:
             if self._steps % _ALIGNED_STEPS == 0:
