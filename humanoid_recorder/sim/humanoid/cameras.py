@@ -6,6 +6,7 @@ robot (``SimHumanoid.configuration``), a few hundred bytes: they can live in ano
 
 import importlib
 import os
+import sys
 from typing import Protocol
 
 import mujoco
@@ -104,6 +105,7 @@ class _NoContextError(Exception):
 class _OffscreenRenderer:
     def __init__(self, physics: mujoco.MjModel, context: GlContext, size: tuple[int, int]) -> None:
         self._physics, self._context, self._size = physics, context, size
+        self._closed = False
         context.make_current()
         self._render_context = mujoco.MjrContext(physics, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_resizeOffscreen(*size, self._render_context)
@@ -119,15 +121,21 @@ class _OffscreenRenderer:
         self._camera.fixedcamid = camera
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(self._physics, state, self._options, None, self._camera, everything, self._scene)
-        frame, pixels = mujoco.MjrRect(0, 0, *self._size), np.empty((self._size[1], self._size[0], 3), dtype=np.uint8)
+        frame, pixels = mujoco.MjrRect(0, 0, *self._size), np.zeros((self._size[1], self._size[0], 3), dtype=np.uint8)
         mujoco.mjr_render(frame, self._scene, self._render_context)
         mujoco.mjr_readPixels(pixels, None, frame, self._render_context)
         return pixels[::-1]
 
     def close(self) -> None:
-        self._context.make_current()
-        self._render_context.free()
-        self._context.free()
+        if not self._closed:
+            self._closed = True
+            self._context.make_current()  # else it would free what another renderer has under the same numbers
+            self._render_context.free()
+            self._context.free()
+
+    def __del__(self) -> None:
+        if not sys.is_finalizing():  # the bindings have ended OpenGL themselves by then
+            self.close()
 
 
 def _context(width_px: int, height_px: int) -> GlContext:

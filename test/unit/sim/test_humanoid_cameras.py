@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,22 @@ def test_with_opengl_every_camera_renders_the_scene() -> None:
         pytest.skip(cameras.schematic_because)
     _pictures_are_right(cameras, SimHumanoid(0, Task.LIFT_BOX))
     cameras.close()
+
+
+def test_cameras_of_two_scenes_do_not_disturb_each_other_not_even_when_one_goes() -> None:
+    first = Cameras(Task.LIFT_BOX)
+    if first.schematic_because:
+        pytest.skip(first.schematic_because)
+    first.show(SimHumanoid(0, Task.LIFT_BOX).configuration())
+    second = Cameras(Task.SORT_PARTS)
+    second.show(SimHumanoid(0, Task.SORT_PARTS).configuration())
+    pictures = first.picture("head"), second.picture("head")
+    assert np.array_equal(first.picture("head"), pictures[0])
+    del first
+    gc.collect()
+    assert np.array_equal(second.picture("head"), pictures[1])
+    second.close()
+    second.close()
 
 
 @pytest.mark.usefixtures("without_gl")
