@@ -1,11 +1,11 @@
-"""``humanoid-recorder demo``: record a synthetic robot and prove that nothing is missing."""
+"""``humanoid-recorder demo``: record a robot that is not there, and prove that nothing is missing."""
 
 import importlib.util
 import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from humanoid_recorder.cli.demo_check import EpisodeCheck, check_episode
-from humanoid_recorder.cli.demo_run import DemoProgress, DemoRequest, DemoResult, run_demo
+from humanoid_recorder.cli.demo_run import DemoProgress, DemoRequest, DemoResult, DemoRobot, run_demo
 from humanoid_recorder.cli.demo_view import all_problems, near, own_command, show_next, show_result
 from humanoid_recorder.cli.record_child import StopSignals
 from humanoid_recorder.core.errors import EXIT_BAD, RosError
@@ -28,22 +28,32 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder that gets a folder for this session.")] = Path("recordings"),
     seconds: Annotated[float, typer.Option(help="Length of each episode.", min=0.5, max=600)] = 8.0,
     episodes: Annotated[int, typer.Option(help="How many.", min=1, max=100)] = 2,
+    robot: Annotated[
+        DemoRobot | None,
+        typer.Option(help="simulated: physics, an operator, a task. synthetic: numbered signals. Default: what runs."),
+    ] = None,
+    task: Annotated[
+        str, typer.Option(help="Of the simulated operator: lift_box, carry_tray or sort_parts.")
+    ] = "lift_box",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
 ) -> None:
-    """Record a synthetic robot over real DDS, and prove from the bags that nothing is missing.
+    """Record a robot that is not there over real DDS, and prove from the bags that nothing is missing.
 
-    Needs no robot. Robot and recorder run in a ROS domain of their own on this computer only, so that nothing reaches a
-    real robot. Every message carries a number; the bags are read back and compared with what the robot sent.
+    With the extra sim, a simulated humanoid whose operator does a task: each attempt is an episode, labelled success or
+    failure. Without, a synthetic robot. Both run with the recorder in a ROS domain of their own on this computer only,
+    so that nothing reaches a real robot. Messages carry numbers; the bags are read back and the numbers checked.
 
     \b
     Examples:
       humanoid-recorder demo
-      humanoid-recorder demo --seconds 2 --episodes 1 --out /tmp/try --json
+      humanoid-recorder demo --task carry_tray --episodes 1
+      humanoid-recorder demo --robot synthetic --seconds 2 --out /tmp/try --json
 
     \b
-    Keys of --json: schema_version, whole, problems, sent (by the robot, in all),
-    domain_id, episodes: path, end, outcome, duration_s, messages, size_bytes,
-      pictures, problems
+    Keys of --json: schema_version, robot, task, whole, problems, sent (by the
+    robot, in all; null for the simulated one), domain_id,
+    episodes: path, end, outcome, duration_s, messages, size_bytes, pictures,
+      problems
       streams: stream, topic, messages, rate_hz, first_number, last_number,
         missing, repeated, lost, dropped, problems
 
@@ -54,7 +64,7 @@ def demo(
             "The demo needs ROS 2, and rclpy is not installed here.",
             remedy="Source your ROS 2, or install the wheels: pip install '.[ros]' in this package's checkout.",
         )
-    request = DemoRequest(out.expanduser(), seconds, episodes)
+    request = DemoRequest(out.expanduser(), seconds, episodes, robot or _best_robot(), task)
     with StopSignals() as signals:
         with _progress(request) as on_progress:
             result = run_demo(request, on_progress=on_progress, is_cancelled=signals.came)
@@ -64,12 +74,14 @@ def demo(
         checks = _check(result, request, is_cancelled=signals.came)
     if not checks:
         raise typer.Exit(EXIT_BAD)
-    sent = sum(account.sent for account in result.sent.values())
+    sent = None if result.sent is None else sum(account.sent for account in result.sent.values())
+    task = request.task if request.robot is DemoRobot.SIMULATED else ""
     if as_json:
-        _print_json(checks, sent=sent, domain_id=result.domain_id)
+        facts = {"robot": request.robot.value, "task": task, "sent": sent, "domain_id": result.domain_id}
+        _print_json(checks, facts)
     else:
         console = Console(highlight=False)
-        show_result(console, checks, sent=sent)
+        show_result(console, checks, sent=sent, task=task)
         show_next(console, checks[0].path, command=own_command(), has_ros2=shutil.which("ros2") is not None)
     raise typer.Exit(0 if all(check.is_whole for check in checks) else EXIT_BAD)
 
@@ -87,13 +99,20 @@ def _check(result: DemoResult, request: DemoRequest, *, is_cancelled: Callable[[
     return checks
 
 
-def _print_json(checks: Sequence[EpisodeCheck], *, sent: int, domain_id: int) -> None:
+def _best_robot() -> DemoRobot:
+    """Choose the simulated robot where its physics is installed."""
+    has_physics = importlib.util.find_spec("mujoco") is not None
+    if not has_physics:
+        Console(stderr=True).print("Without the extra 'sim' (mujoco) the robot is a synthetic one.")
+    return DemoRobot.SIMULATED if has_physics else DemoRobot.SYNTHETIC
+
+
+def _print_json(checks: Sequence[EpisodeCheck], facts: Mapping[str, object]) -> None:
     report = {
         "schema_version": 1,
+        **facts,
         "whole": all(check.is_whole for check in checks),
         "problems": all_problems(checks),
-        "sent": sent,
-        "domain_id": domain_id,
         "episodes": [asdict(check) for check in checks],
     }
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
@@ -105,7 +124,7 @@ def _progress(request: DemoRequest) -> Iterator[Callable[[DemoProgress], None]]:
     began: dict[Path, float] = {}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[size]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("starting a synthetic robot and a recorder", total=None, size="")
+        task = progress.add_task("starting a robot and a recorder", total=None, size="")
 
         def update(now: DemoProgress) -> None:
             if now.recording is None:
@@ -115,8 +134,8 @@ def _progress(request: DemoRequest) -> Iterator[Callable[[DemoProgress], None]]:
             progress.update(
                 task,
                 description=f"recording episode {now.sealed + 1} of {request.episodes}",
-                total=request.episodes * request.seconds,
-                completed=now.sealed * request.seconds + min(elapsed_s, request.seconds),
+                total=request.episodes * request.episode_s,
+                completed=now.sealed * request.episode_s + min(elapsed_s, request.episode_s),
                 size=decimal(size),
             )
 

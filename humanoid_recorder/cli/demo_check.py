@@ -17,7 +17,7 @@ from humanoid_recorder.core.cdr import peek_compressed_image, peek_frame_id
 from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.core.labels import End
 from humanoid_recorder.sim.synthetic_numbering import number_of
-from humanoid_recorder.storage.bag_reader import BagReader
+from humanoid_recorder.storage.bag_reader import BagMessage, BagReader
 from humanoid_recorder.storage.episode_file import EpisodeFile, StopRecord, StreamRecord
 
 EDGE_NS = 500_000_000
@@ -76,7 +76,7 @@ class EpisodeCheck:
     size_bytes: int
     streams: tuple[StreamCheck, ...]
     pictures: tuple[str, ...]
-    """Files with the first picture of each camera, beside the bag."""
+    """Files with the first and the last picture of each camera, beside the bag."""
     problems: tuple[str, ...]
     """What is wrong with the bag as such; the streams have their own."""
 
@@ -96,12 +96,16 @@ class _Heard:
     unnumbered: int = 0
     first_picture: bytes = b""
 
-    def add(self, data: bytes, *, has_header: bool, is_picture: bool) -> None:
+    last_picture: bytes = b""
+
+    def add(self, message: BagMessage, *, has_header: bool, is_numbered: bool) -> None:
         self.messages += 1
-        if is_picture and not self.first_picture:
-            found = peek_compressed_image(data)
-            self.first_picture = found[1] if found else b""
-        number = number_of(peek_frame_id(data) or "") if has_header else None
+        if message.type == _COMPRESSED_IMAGE and (found := peek_compressed_image(message.data)):
+            self.first_picture, self.last_picture = self.first_picture or found[1], found[1]
+        if is_numbered:
+            number = number_of(peek_frame_id(message.data) or "") if has_header else None
+        else:
+            number = message.sequence or None
         if number is None:
             self.unnumbered += 1
         elif number in self.numbers:
@@ -122,12 +126,13 @@ def read_robot_report(path: Path) -> dict[str, SentRecord]:
         raise BagReadError(f"The robot left no account of what it sent: {error}.") from error
 
 
-def check_episode(bag: Path, sent: Mapping[str, SentRecord]) -> EpisodeCheck:
-    """Read a bag through and compare it with what the robot sent; saves the first picture of every camera beside it.
+def check_episode(bag: Path, sent: Mapping[str, SentRecord] | None) -> EpisodeCheck:
+    """Read a bag through and compare it with what the robot sent; saves pictures of every camera beside it.
 
     Args:
         bag: Directory of a sealed episode.
-        sent: By topic.
+        sent: By topic; None for a robot that does not number its messages, and then the middleware's numbers, which
+            the bag holds too, have to show that none is missing.
 
     Raises:
         BagReadError: The bag cannot be read.
@@ -139,19 +144,17 @@ def check_episode(bag: Path, sent: Mapping[str, SentRecord]) -> EpisodeCheck:
     with_header = {topic.name for topic in info.topics if _starts_with_header(topic.definition)}
     heard: dict[str, _Heard] = defaultdict(_Heard)
     for message in reader.messages():
-        heard[message.topic].add(
-            message.data, has_header=message.topic in with_header, is_picture=message.type == _COMPRESSED_IMAGE
-        )
+        heard[message.topic].add(message, has_header=message.topic in with_header, is_numbered=sent is not None)
     rates = {topic.name: topic.rate_hz for topic in info.topics}
     streams = [*episode.start.streams, *episode.streams_joined_later]
     checks = tuple(
-        _check_stream(stream, heard[stream.topic], rates.get(stream.topic), sent.get(stream.topic), episode)
+        _check_stream(stream, heard[stream.topic], rates.get(stream.topic), (sent or {}).get(stream.topic), episode)
         for stream in streams
     )
     problems = [] if episode.stop.end is End.STOPPED else [f"the episode ended as {episode.stop.end.value}"]
     problems += [
         f"{topic}, which the robot publishes, was not recorded"
-        for topic in sorted(sent.keys() - {stream.topic for stream in streams})
+        for topic in sorted((sent or {}).keys() - {stream.topic for stream in streams})
     ]
     if info.counts_in_metadata != {topic.name: topic.message_count for topic in info.topics}:
         problems.append("metadata.yaml counts differently")
@@ -163,7 +166,7 @@ def check_episode(bag: Path, sent: Mapping[str, SentRecord]) -> EpisodeCheck:
         messages=info.message_count,
         size_bytes=info.size_bytes,
         streams=checks,
-        pictures=tuple(_save_pictures(bag, {stream.name: heard[stream.topic].first_picture for stream in streams})),
+        pictures=tuple(_save_pictures(bag, {stream.name: heard[stream.topic] for stream in streams})),
         problems=tuple(problems),
     )
 
@@ -240,11 +243,12 @@ def _starts_with_header(definition: str) -> bool:
     return next((words[0] in ("std_msgs/Header", "Header") for words in code if words), False)
 
 
-def _save_pictures(bag: Path, pictures: Mapping[str, bytes]) -> list[str]:
+def _save_pictures(bag: Path, streams: Mapping[str, _Heard]) -> list[str]:
     saved = []
-    for stream, picture in pictures.items():
-        if picture.startswith(b"\xff\xd8"):
-            path = bag.parent / f"{bag.name}_{stream}.jpg"
-            path.write_bytes(picture)
-            saved.append(str(path))
+    for stream, heard in streams.items():
+        for which, picture in (("first", heard.first_picture), ("last", heard.last_picture)):
+            if picture.startswith(b"\xff\xd8"):
+                path = bag.parent / f"{bag.name}_{stream}_{which}.jpg"
+                path.write_bytes(picture)
+                saved.append(str(path))
     return saved

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from humanoid_recorder.cli.demo_check import SentRecord, read_robot_report
@@ -17,8 +18,18 @@ from humanoid_recorder.storage.layout import UNFINISHED_SUFFIX
 _START_UP_S = 25.0
 _PER_EPISODE_S = 5.0
 _POLL_S = 0.1
-_ROBOT = "humanoid_recorder.nodes.synthetic_robot"
-_COMMAND = "humanoid_recorder.cli.main"
+_ATTEMPT_S = 60.0
+"""An attempt of the simulated operator that takes longer is ended as a failure."""
+_USUAL_ATTEMPT_S = 16.0
+
+
+class DemoRobot(StrEnum):
+    """Who is recorded."""
+
+    SIMULATED = "simulated"
+    """A humanoid in a physics engine, whose operator does a task; each attempt is an episode."""
+    SYNTHETIC = "synthetic"
+    """Numbered signals: from the numbers one can prove that nothing is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +38,26 @@ class DemoRequest:
 
     out: Path
     seconds: float
+    """Length of each episode; that of an attempt is the simulated operator's."""
     episodes: int
+    robot: DemoRobot = DemoRobot.SYNTHETIC
+    task: str = ""
+    """Of the simulated operator."""
+
+    @property
+    def episode_s(self) -> float:
+        """How long an episode usually is."""
+        return _USUAL_ATTEMPT_S if self.robot is DemoRobot.SIMULATED else self.seconds
 
     @property
     def longest_s(self) -> float:
         """When a demo that is still running has gone wrong."""
-        return _START_UP_S + self.episodes * (self.seconds + _PER_EPISODE_S)
+        episode_s = _ATTEMPT_S if self.robot is DemoRobot.SIMULATED else self.seconds
+        return _START_UP_S + self.episodes * (episode_s + _PER_EPISODE_S)
+
+
+_NODES = "humanoid_recorder.nodes"
+_COMMAND = "humanoid_recorder.cli.main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +75,15 @@ class DemoResult:
     """What is left when both processes have ended."""
 
     bags: tuple[Path, ...]
-    sent: dict[str, SentRecord]
-    """Topic -> what the robot says it sent."""
+    sent: dict[str, SentRecord] | None
+    """Topic -> what the robot says it sent; None for a robot that does not say."""
     domain_id: int
 
 
 def run_demo(
     request: DemoRequest, *, on_progress: Callable[[DemoProgress], None], is_cancelled: Callable[[], bool]
 ) -> DemoResult | None:
-    """Record the synthetic robot.
+    """Record the robot.
 
     Args:
         request: How long, and where to.
@@ -76,9 +101,10 @@ def run_demo(
     begin_s = time.monotonic()
     known = _sessions(request.out)
     _make_folder(request.out)
+    cast = _simulated if request.robot is DemoRobot.SIMULATED else _synthetic
     with tempfile.TemporaryDirectory(prefix="humanoid_recorder_demo_") as folder:
         report, results = Path(folder) / "sent.json", Path(folder) / "results"
-        with _processes(request, Path(folder), environment) as (robot, recorder):
+        with cast(request, Path(folder), environment) as (robot, recorder):
             while recorder.exit_code is None:
                 if is_cancelled():
                     return None
@@ -99,17 +125,56 @@ def run_demo(
                 remedy="Run `humanoid-recorder doctor`.",
             )
         bags = tuple(Path(str(json.loads(line)["path"])) for line in _lines(results))
-        return DemoResult(bags, read_robot_report(report), int(environment["ROS_DOMAIN_ID"]))
+        sent = read_robot_report(report) if request.robot is DemoRobot.SYNTHETIC else None
+        return DemoResult(bags, sent, int(environment["ROS_DOMAIN_ID"]))
 
 
 @contextmanager
-def _processes(
+def _simulated(
+    request: DemoRequest, folder: Path, environment: dict[str, str]
+) -> Iterator[tuple[DemoChild, DemoChild]]:
+    """Start robot and recorder, and who has the robot's operator make one attempt after the other."""
+    config = share_directory() / "config"
+    profile = config / "robots" / "g1_sim.yaml"
+    children: list[DemoChild] = []
+
+    def start(node: str, parameters: dict[str, object], *, results: Path | None = None) -> DemoChild:
+        words = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
+        log = folder / f"{node}.log"
+        module = f"{_NODES}.{node}"
+        child = DemoChild(
+            module,
+            ["--ros-args", *words],
+            environment=with_profile(environment, config / "dds" / "quick_repair.xml"),
+            log=log,
+            results=results,
+        )
+        children.append(child)
+        return child
+
+    try:
+        robot = start("sim_humanoid", {"task": request.task, "stop_with_parent": True})
+        start("recorder", {"profile": profile, "out": request.out, "task": request.task, "stop_with_parent": True})
+        yield (
+            robot,
+            start(
+                "sim_attempts",
+                {"attempts": request.episodes, "longest_s": _ATTEMPT_S, "stop_with_parent": True},
+                results=folder / "results",
+            ),
+        )
+    finally:
+        end_all(children)
+
+
+@contextmanager
+def _synthetic(
     request: DemoRequest, folder: Path, environment: dict[str, str]
 ) -> Iterator[tuple[DemoChild, DemoChild]]:
     config = share_directory() / "config"
     robot_parameters = {"report": str(folder / "sent.json"), "duration_s": str(request.longest_s + 10)}
     robot = DemoChild(
-        _ROBOT,
+        f"{_NODES}.synthetic_robot",
         ["--ros-args", *(word for name, value in robot_parameters.items() for word in ("-p", f"{name}:={value}"))],
         environment=with_profile(environment, config / "dds" / "quick_repair.xml"),
         log=folder / "robot.log",

@@ -14,19 +14,22 @@ from rich.table import Table
 from rich.text import Text
 
 from humanoid_recorder.cli.demo_check import EpisodeCheck, StreamCheck
+from humanoid_recorder.core.labels import Outcome
 
 _NAME = "humanoid-recorder"
 _MOST_PROBLEMS = 12
 _COMMAND_MODULE = "humanoid_recorder.cli.main"
 
 
-def show_result(console: Console, episodes: Sequence[EpisodeCheck], *, sent: int) -> None:
+def show_result(console: Console, episodes: Sequence[EpisodeCheck], *, sent: int | None, task: str) -> None:
     """Print what was recorded, whether it is whole, and where it is.
 
     Args:
         console: Where to.
         episodes: At least one.
-        sent: Messages the robot says it sent in all, before, between and after the episodes included.
+        sent: Messages the robot says it sent in all, before, between and after the episodes included; None if it does
+            not say.
+        task: What the operator did; empty where there was nothing to do.
     """
     console.print(result_table(episodes))
     console.print()
@@ -38,14 +41,21 @@ def show_result(console: Console, episodes: Sequence[EpisodeCheck], *, sent: int
         console.print(f"  and {len(problems) - _MOST_PROBLEMS} more (see --json)")
     if problems:
         console.print("  [cyan]→ Was the computer busy? Close what else is running and try again; then ask doctor.[/]")
-    console.print(f"[dim]The robot sent {sent:,} messages in all, also before, between and after the episodes.[/]")
+    if sent is not None:
+        console.print(f"[dim]The robot sent {sent:,} messages in all, also before, between and after the episodes.[/]")
+    if task:
+        successes = sum(episode.outcome == Outcome.SUCCESS for episode in episodes)
+        console.print(f"The operator's task was {task}: {successes} of {len(episodes)} attempts succeeded.")
     console.print()
     for episode in episodes:
         facts = f"{episode.duration_s:.1f} s, {episode.messages:,} messages, {decimal(episode.size_bytes)}"
+        facts += f", {episode.outcome}" if task else ""
         console.print(f"[bold]{escape(near(episode.path))}[/]\n  [dim]{facts}[/]", soft_wrap=True)
     if pictures := [picture for episode in episodes for picture in episode.pictures]:
-        console.print(f"  [dim]and {len(pictures)} pictures beside it, the first of each camera, such as[/]")
-        console.print(f"  {escape(near(pictures[0]))}", soft_wrap=True)
+        console.print(
+            f"  [dim]and {len(pictures)} pictures beside it, the first and the last of each camera, such as[/]"
+        )
+        console.print(f"  {escape(near(pictures[1]))}", soft_wrap=True)
 
 
 def result_table(episodes: Sequence[EpisodeCheck]) -> Table:

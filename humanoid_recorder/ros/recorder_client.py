@@ -20,6 +20,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from humanoid_recorder.core.errors import CommandRefused, RecorderUnavailableError
+from humanoid_recorder.ros.asking import ask
 from humanoid_recorder.ros.qos import FROM_SEVERAL_LATCHED
 from humanoid_recorder.ros.running import ros_context, spinning
 
@@ -27,7 +28,6 @@ COMMANDS = ("start", "stop", "succeed", "fail", "discard", "undo_discard", "mark
 
 StateT = TypeVar("StateT")
 
-_ANSWER_S = 4.0
 _COMPANY_S = 1.0
 """A living recorder says something twice a second."""
 _SLICE_S = 0.05
@@ -148,7 +148,7 @@ class RecorderClient(Generic[StateT]):
             CommandRefused: With the recorder's own words.
             RecorderUnavailableError: It has ended or does not answer.
         """
-        response = self._ask(self._services[command], Trigger.Request(), what=command)
+        response = self._ask(self._services[command], Trigger.Request())
         answer: dict[str, object] = json.loads(response.message)
         if not response.success:
             raise CommandRefused(str(answer["error"]), remedy=str(answer["remedy"]))
@@ -163,7 +163,7 @@ class RecorderClient(Generic[StateT]):
         """
         request = SetParametersAtomically.Request()
         request.parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in labels.items()]
-        result = self._ask(self._labels, request, what="set_parameters_atomically").result
+        result = self._ask(self._labels, request).result
         if not result.successful:
             raise CommandRefused(f"The labels {', '.join(labels)} cannot be set: {result.reason}.")
 
@@ -181,25 +181,8 @@ class RecorderClient(Generic[StateT]):
         if not self._is_running():
             raise RecorderUnavailableError(f"The recorder {self._recorder} has ended.")
 
-    def _ask(self, client: "Client[Any, Any]", request: object, *, what: str) -> Any:
-        deadline_s = time.monotonic() + _ANSWER_S
-        while not client.service_is_ready():
-            self._require_in_time(deadline_s, what)
-            time.sleep(0.01)  # the graph has no event to wait for
-        answered = threading.Event()
-        future = client.call_async(request)
-        future.add_done_callback(lambda _future: answered.set())
-        while not answered.wait(_SLICE_S):
-            self._require_in_time(deadline_s, what)
-        return future.result()
-
-    def _require_in_time(self, deadline_s: float, what: str) -> None:
-        self.require_running()
-        if time.monotonic() > deadline_s:
-            raise RecorderUnavailableError(
-                f"The recorder {self._recorder} has not answered {what} within {_ANSWER_S:g} s.",
-                remedy="Is it running, under this name and in this ROS_DOMAIN_ID?",
-            )
+    def _ask(self, client: "Client[Any, Any]", request: object) -> Any:
+        return ask(client, request, who=f"The recorder {self._recorder}", require=self.require_running)
 
     def _hear(self, message: String) -> None:
         try:

@@ -56,6 +56,11 @@ class StopRequest:
             self.reason, self.exit_code = reason, exit_code
             self._event.set()
 
+    @property
+    def is_requested(self) -> bool:
+        """Whether somebody asked."""
+        return self._event.is_set()
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until somebody asked; True if so."""
         return self._event.wait(timeout_s)

@@ -142,7 +142,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> "subprocess.CompletedProce
     """One short demo, with its JSON on standard output; it has its own private ROS domain."""
     folder = tmp_path_factory.mktemp("demo")
     return subprocess.run(
-        [*installed_command(), "demo", "--seconds", "2", "--episodes", "1", "--json", "--out", str(folder / "out")],
+        [
+            *installed_command(),
+            "demo",
+            "--robot",
+            "synthetic",
+            "--seconds",
+            "2",
+            "--episodes",
+            "1",
+            "--json",
+            "--out",
+            str(folder / "out"),
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": python_path()},
         text=True,

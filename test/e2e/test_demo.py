@@ -1,5 +1,6 @@
 """``humanoid-recorder demo`` on real DDS, and what readers that are not ours find in its bags."""
 
+import importlib.util
 import io
 import json
 import signal
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Demo = subprocess.CompletedProcess[str]
 STREAMS = 17
+
+needs_physics = pytest.mark.skipif(importlib.util.find_spec("mujoco") is None, reason="the extra 'sim' is missing")
 
 
 @pytest.fixture
@@ -77,10 +80,11 @@ def test_a_demo_is_whole_and_every_stream_is_there(demo: Demo, report: dict[str,
 def test_the_first_picture_of_each_camera_is_a_numbered_jpeg(report: dict[str, Any]) -> None:
     (episode,) = report["episodes"]
     first_numbers = {stream["stream"]: stream["first_number"] for stream in episode["streams"]}
-    assert len(episode["pictures"]) == 3
-    for file in map(Path, episode["pictures"]):
+    pictures = [Path(picture) for picture in episode["pictures"]]
+    assert len(pictures) == 6
+    for file in [picture for picture in pictures if picture.stem.endswith("_first")]:
         jpeg = file.read_bytes()
-        stream = next(name for name in ("head", "left_wrist", "right_wrist") if file.stem.endswith(f"_{name}"))
+        stream = next(name for name in ("head", "left_wrist", "right_wrist") if f"_{name}_" in file.stem)
         assert number_in_jpeg(jpeg) == first_numbers[stream]
         with Image.open(io.BytesIO(jpeg)) as picture:
             picture.load()
@@ -124,7 +128,7 @@ def test_mcap_and_its_ros2_decoder_read_every_message(bag: Path) -> None:
 
 
 def test_the_terminal_gets_a_verdict_and_commands_that_work(command: "StartCommand", tmp_path: Path) -> None:
-    running = command("demo", "--seconds", "1", "--episodes", "2", "--out", "out")
+    running = command("demo", "--robot", "synthetic", "--seconds", "1", "--episodes", "2", "--out", "out")
     assert running.wait() == 0, running.stdout + running.stderr
     assert "Whole: 2 episodes with" in running.stdout
     line = next(line for line in running.stdout.splitlines() if " info " in line)
@@ -134,11 +138,31 @@ def test_the_terminal_gets_a_verdict_and_commands_that_work(command: "StartComma
     assert "✓ whole" in again.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@needs_physics
+def test_the_attempts_of_the_simulated_operator_are_labelled_episodes(command: "StartCommand", tmp_path: Path) -> None:
+    running = command("demo", "--robot", "simulated", "--episodes", "1", "--json", "--out", "out")
+    assert running.wait(timeout_s=100) in (0, 1), running.stderr
+    report = json.loads(running.stdout)
+    assert (report["robot"], report["task"], report["sent"]) == ("simulated", "lift_box", None)
+    (episode,) = report["episodes"]
+    assert (episode["end"], episode["outcome"]) == ("stopped", "success")
+    messages = {stream["stream"]: stream["messages"] for stream in episode["streams"]}
+    assert messages["joints"] > 4000
+    assert messages["commands"] > 800
+    assert all(count for stream, count in messages.items() if stream != "success")
+    record = json.loads((tmp_path / episode["path"] / "episode.json").read_text())
+    assert (record["labels"]["task"], record["labels"]["operator"]) == ("lift_box", "scripted")
+    assert any(picture.endswith("_head_last.jpg") for picture in episode["pictures"])
+
+
+@pytest.mark.parametrize(
+    ("robot", "number"),
+    [("synthetic", signal.SIGINT), pytest.param("simulated", signal.SIGTERM, marks=needs_physics)],
+)
 def test_a_signal_ends_it_and_all_its_children_within_four_seconds(
-    command: "StartCommand", tmp_path: Path, number: signal.Signals
+    command: "StartCommand", tmp_path: Path, robot: str, number: signal.Signals
 ) -> None:
-    running = command("demo", "--seconds", "60", "--out", "out")
+    running = command("demo", "--robot", robot, "--seconds", "60", "--out", "out")
     wait_until_recording(running, tmp_path)
     children = descendants(running.process.pid)
     assert len(children) >= 3

@@ -82,8 +82,8 @@ def test_an_episode_with_every_number_is_whole_and_its_first_picture_lies_beside
     assert check.is_whole, check
     (stream,) = check.streams
     assert (stream.messages, stream.first_number, stream.last_number) == (399, 201, 599)
-    assert check.pictures == (str(tmp_path / "episode_head.jpg"),)
-    assert Path(check.pictures[0]).read_bytes() == JPEG
+    assert check.pictures == tuple(str(tmp_path / f"episode_head_{which}.jpg") for which in ("first", "last"))
+    assert [Path(picture).read_bytes() for picture in check.pictures] == [JPEG, JPEG]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_children_talk_to_nobody_outside_of_this_computer() -> None:
 def test_the_result_says_in_one_sentence_whether_all_is_there(tmp_path: Path, width: int) -> None:
     def shown(check: EpisodeCheck) -> str:
         text = StringIO()
-        show_result(Console(file=text, width=width), [check], sent=1000)
+        show_result(Console(file=text, width=width), [check], sent=1000, task="")
         return " ".join(text.getvalue().split())
 
     (tmp_path / "good").mkdir()
