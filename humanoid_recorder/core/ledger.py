@@ -23,10 +23,12 @@ class _PublisherRun:
     lowest: int
     highest: int
     received: int = 1
+    passed_over: int = 0
+    """Numbers between the two that reached us, and do not belong to the episode."""
 
     @property
     def lost(self) -> int:
-        return max(0, self.highest - self.lowest + 1 - self.received)
+        return max(0, self.highest - self.lowest + 1 - self.received - self.passed_over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,18 @@ class StreamLedger:
                 self._unstamped += 1
             self._follow_gap(sample.log_ns)
             self._follow_sequence(arrival.publisher or _UNKNOWN_PUBLISHER, arrival.sequence)
+
+    def pass_over(self, arrivals: Sequence[Arrival]) -> None:
+        """Take note of messages that are not of the episode, delivered among others that are.
+
+        A message that is repaired after the start goes before those that had arrived before the start and had to wait
+        for it: they are not in the episode, and not lost either.
+        """
+        for arrival in arrivals:
+            run = self._runs.get(arrival.publisher or _UNKNOWN_PUBLISHER)
+            if run is not None and arrival.sequence is not None and arrival.sequence > run.lowest:
+                run.passed_over += 1
+                run.highest = max(run.highest, arrival.sequence)
 
     def account_latched(self, samples: Sequence[Sample]) -> None:
         """Count messages from before the start that are replayed into the episode."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from operator import itemgetter
 
 from humanoid_recorder.core.clocks import BatchClock, ClockStep, LogClock
@@ -116,14 +117,17 @@ class Intake:
                     self._preroll.put(arrivals, samples)
                 return
             ledger = self._ledger(episode, line)
+            others: Sequence[Arrival] = ()
             if min(map(_log_ns_of, samples)) < episode.first_ns:
                 # Received before the start and taken after it: not of this episode, unless a late subscriber would
                 # get it too.
                 if line.latched is not None:
                     self._replay(episode, line, [sample for sample in samples if sample.log_ns < episode.first_ns])
-                mine = [i for i, sample in enumerate(samples) if sample.log_ns >= episode.first_ns]
-                arrivals, samples = [arrivals[i] for i in mine], [samples[i] for i in mine]
+                is_mine = [sample.log_ns >= episode.first_ns for sample in samples]
+                others = [arrival for arrival, mine in zip(arrivals, is_mine, strict=True) if not mine]
+                arrivals, samples = list(compress(arrivals, is_mine)), list(compress(samples, is_mine))
             ledger.account(arrivals, samples)
+            ledger.pass_over(others)
             self._queue.put(samples)
 
     def ingest_failed(self, error: Exception) -> None:

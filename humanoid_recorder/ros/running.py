@@ -24,7 +24,7 @@ from rclpy.task import Future
 from humanoid_recorder.core.errors import HumanoidRecorderError
 
 STOP_WITH_PARENT = "stop_with_parent"
-_PARENT_PERIOD_S = 0.5
+_LONGEST_WAIT_S = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -158,10 +158,11 @@ def _stops_with_parent(node: Node) -> bool:
 
 
 def _wait(stop: StopRequest, *, parent_pid: int | None) -> None:
-    """Wait for the request to stop, which a parent that has gone makes too."""
-    if parent_pid is None:
-        stop.wait()
-        return
-    while not stop.wait(_PARENT_PERIOD_S):
-        if os.getppid() != parent_pid:
+    """Wait for the request to stop, which a parent that has gone makes too.
+
+    Never without a limit: Python runs a signal's handler in this thread, and a signal that comes in the moment before
+    the thread begins to wait is noticed only when it wakes.
+    """
+    while not stop.wait(_LONGEST_WAIT_S):
+        if parent_pid is not None and os.getppid() != parent_pid:
             stop.request("the parent process has gone")

@@ -86,6 +86,25 @@ def test_bytes_and_missing_stamps_are_counted() -> None:
     assert (result.bytes, result.unstamped, result.written) == (10, 1, 2)
 
 
+def test_messages_from_before_the_start_that_come_among_later_ones_are_neither_lost_nor_received() -> None:
+    """Number 5 was repaired after the start; 6 and 7 had arrived before it and waited; 9 is really lost."""
+    ledger = StreamLedger()
+
+    def arrival(sequence: int) -> Arrival:
+        return Arrival(b"", sequence, 0, sequence, b"p")
+
+    def deliver(*sequences: int) -> None:
+        arrivals = [arrival(sequence) for sequence in sequences]
+        ledger.account(arrivals, [Sample(1, b"", a.received_ns, 0, None, a.sequence or 0) for a in arrivals])
+
+    ledger.pass_over([arrival(4)])
+    deliver(5)
+    ledger.pass_over([arrival(6), arrival(7)])
+    deliver(8, 10)
+    account = ledger.snapshot(written=3)
+    assert (account.received, account.lost) == (3, 1)
+
+
 def test_settling_counts_as_dropped_what_was_not_written() -> None:
     ledger = StreamLedger()
     ledger.account([Arrival(b"", n, n, n, LEFT) for n in range(9)], [Sample(1, b"", n, n, None, n) for n in range(9)])
