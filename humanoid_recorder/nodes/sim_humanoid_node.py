@@ -6,17 +6,19 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Joy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
 from humanoid_recorder.core.cdr import encode_string_message
+from humanoid_recorder.core.errors import TypeUnavailableError
 from humanoid_recorder.nodes import sim_humanoid_parameters as parameters
+from humanoid_recorder.ros.message_types import message_class
+from humanoid_recorder.ros.qos import LATCHED
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent
 from humanoid_recorder.sim.faults.text import format_fault
 from humanoid_recorder.sim.humanoid_loop import HumanoidLoop, Progress
@@ -24,23 +26,6 @@ from humanoid_recorder.sim.humanoid_rig import HumanoidRig
 from humanoid_recorder.sim.humanoid_urdf import make_urdf
 from humanoid_recorder.sim.render_client import RenderClient
 
-try:
-    from tf2_msgs.msg import TFMessage
-except ImportError:
-    TFMessage = None
-
-_CLASSES = {
-    "sensor_msgs/msg/JointState": JointState,
-    "geometry_msgs/msg/WrenchStamped": WrenchStamped,
-    "sensor_msgs/msg/Image": Image,
-    "sensor_msgs/msg/Imu": Imu,
-    "sensor_msgs/msg/CompressedImage": CompressedImage,
-    "sensor_msgs/msg/CameraInfo": CameraInfo,
-    "geometry_msgs/msg/PoseStamped": PoseStamped,
-    "sensor_msgs/msg/Joy": Joy,
-    "tf2_msgs/msg/TFMessage": TFMessage,
-}
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _LEAST_DEPTH = 100
 _COMMANDS = "joint_commands"
 _STATE_PERIOD_S = 0.5
@@ -57,16 +42,17 @@ class SimHumanoidNode(RunnableNode):
         self._stop = stop
         declare_stop_with_parent(self)
         parameters.declare_parameters(self)
-        options = parameters.read_options(self, transforms=TFMessage is not None)
+        has_transforms = _is_installed("tf2_msgs/msg/TFMessage")
+        options = parameters.read_options(self, transforms=has_transforms)
         self._rig = HumanoidRig(options)
         self._kinds = {name: stream.kind for name, stream in self._rig.streams.items()}
         faults = parameters.read_faults(self, self._kinds)
         self._topics: dict[str, Publisher[Any] | None] = {name: self._publisher(name) for name in self._rig.streams}
-        self._state_publisher = self.create_publisher(String, "~/state", _LATCHED)
-        self._success_publisher = self.create_publisher(Bool, "~/success", _LATCHED)
-        self._description_publisher = self.create_publisher(String, "robot_description", _LATCHED)
+        self._state_publisher = self.create_publisher(String, "~/state", LATCHED)
+        self._success_publisher = self.create_publisher(Bool, "~/success", LATCHED)
+        self._description_publisher = self.create_publisher(String, "robot_description", LATCHED)
         self._description_publisher.publish(encode_string_message(make_urdf(self._rig.camera_mounts)))
-        if TFMessage is None:
+        if not has_transforms:
             self.get_logger().info("tf2_msgs is not installed: there is no /tf; robot_state_publisher can make it")
         self._renderer = None
         if options.cameras:
@@ -112,7 +98,7 @@ class SimHumanoidNode(RunnableNode):
     def _publisher(self, name: str) -> "Publisher[Any]":
         stream = self._rig.streams[name]
         qos = QoSProfile(depth=max(_LEAST_DEPTH, stream.rate_hz), reliability=ReliabilityPolicy.RELIABLE)
-        return self.create_publisher(_CLASSES[stream.type], stream.topic.removeprefix("/"), qos)
+        return self.create_publisher(message_class(stream.type), stream.topic.removeprefix("/"), qos)
 
     def _run(self) -> None:
         rate_hz = sum(stream.rate_hz for stream in self._rig.streams.values())
@@ -185,3 +171,11 @@ class SimHumanoidNode(RunnableNode):
         if rig.success is not self._success:
             self._success = rig.success
             self._success_publisher.publish(Bool(data=rig.success))
+
+
+def _is_installed(type_name: str) -> bool:
+    try:
+        message_class(type_name)
+    except TypeUnavailableError:
+        return False
+    return True

@@ -14,16 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, JointState, Joy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from humanoid_recorder.core.cdr import encode_string_message
 from humanoid_recorder.core.errors import SessionError
 from humanoid_recorder.core.qos import Reliability
+from humanoid_recorder.ros.message_types import message_class
+from humanoid_recorder.ros.qos import LATCHED
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
 from humanoid_recorder.ros.share import share_directory
 from humanoid_recorder.sim.message_layout import NS_PER_S
@@ -33,17 +33,6 @@ from humanoid_recorder.sim.synthetic_streams import build_streams
 from humanoid_recorder.sim.synthetic_urdf import make_urdf
 from humanoid_recorder.spec.yaml_source import load_yaml
 
-_CLASSES = {
-    "sensor_msgs/msg/JointState": JointState,
-    "geometry_msgs/msg/WrenchStamped": WrenchStamped,
-    "sensor_msgs/msg/Image": Image,
-    "sensor_msgs/msg/Imu": Imu,
-    "sensor_msgs/msg/CompressedImage": CompressedImage,
-    "sensor_msgs/msg/CameraInfo": CameraInfo,
-    "geometry_msgs/msg/PoseStamped": PoseStamped,
-    "sensor_msgs/msg/Joy": Joy,
-}
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _DURATION_IS_OVER = "duration_s is over"
 _ACKNOWLEDGE_NS = 500_000_000
 """How long a signal's end waits at most for reliable readers to acknowledge what they have."""
@@ -70,9 +59,10 @@ class SyntheticRobot(RunnableNode):
         config = load_yaml(path, SyntheticRobotConfig)
         self._streams = build_streams(config)
         self._publishers = [
-            self.create_publisher(_CLASSES[stream.type], stream.topic, _qos(stream.config)) for stream in self._streams
+            self.create_publisher(message_class(stream.type), stream.topic, _qos(stream.config))
+            for stream in self._streams
         ]
-        self._sent_publisher = self.create_publisher(String, "~/sent", _LATCHED)
+        self._sent_publisher = self.create_publisher(String, "~/sent", LATCHED)
         self._publish_description(config)
         self._active = [index for index, stream in enumerate(self._streams) if not stream.config.silent]
         self._schedule = Schedule(
@@ -143,7 +133,7 @@ class SyntheticRobot(RunnableNode):
             return
         joints = [name for item in config.joint_states for name in item.joints]
         urdf = make_urdf(list(dict.fromkeys(joints)), {stream.frame for stream in config.streams})
-        publisher = self.create_publisher(String, config.robot_description_topic, _LATCHED)
+        publisher = self.create_publisher(String, config.robot_description_topic, LATCHED)
         publisher.publish(encode_string_message(urdf))
 
 

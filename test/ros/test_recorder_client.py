@@ -73,5 +73,5 @@ def test_without_a_recorder_a_wait_ends_in_time_and_a_command_says_that_nobody_a
     with connect("/recorder", parse=json.loads) as client:
         assert client.wait_for(lambda _: True, timeout_s=0.1) is None
         assert client.wait_for(lambda _: True, give_up=lambda: True) is None
-        with pytest.raises(RecorderUnavailableError, match="/recorder has not answered start within 4 s"):
+        with pytest.raises(RecorderUnavailableError, match="/recorder has not answered /recorder/start within 4 s"):
             client.call("start")

@@ -93,4 +93,4 @@ def test_a_node_ends_when_the_process_that_started_it_has_gone(
     parent.wait_for("tick 2")
     parent.signal(signal.SIGKILL)
     # The orphan has the parent's output; it ends before the reader of that output does.
-    parent.wait_for("closing: the parent process has gone")
+    assert parent.wait_for("closing: the parent process has gone")
