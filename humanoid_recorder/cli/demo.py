@@ -74,6 +74,12 @@ def demo(
         checks = _check(result, request, is_cancelled=signals.came)
     if not checks:
         raise typer.Exit(EXIT_BAD)
+    _tell(request, result, checks, as_json=as_json)
+    raise typer.Exit(0 if all(check.is_whole for check in checks) else EXIT_BAD)
+
+
+def _tell(request: DemoRequest, result: DemoResult, checks: Sequence[EpisodeCheck], *, as_json: bool) -> None:
+    """Say what was recorded and whether it is whole."""
     sent = None if result.sent is None else sum(account.sent for account in result.sent.values())
     task = request.task if request.robot is DemoRobot.SIMULATED else ""
     if as_json:
@@ -83,7 +89,6 @@ def demo(
         console = Console(highlight=False)
         show_result(console, checks, sent=sent, task=task)
         show_next(console, checks[0].path, command=own_command(), has_ros2=shutil.which("ros2") is not None)
-    raise typer.Exit(0 if all(check.is_whole for check in checks) else EXIT_BAD)
 
 
 def _check(result: DemoResult, request: DemoRequest, *, is_cancelled: Callable[[], bool]) -> list[EpisodeCheck]:

@@ -9,7 +9,9 @@ import struct
 
 _STAMP_LITTLE = struct.Struct("<iI")
 _STAMP_BIG = struct.Struct(">iI")
-_ENCAPSULATION_LITTLE_ENDIAN = b"\x00\x01\x00\x00"
+ENCAPSULATION = b"\x00\x01\x00\x00"
+"""Of what we encode: plain CDR, little-endian."""
+
 _NS_PER_S = 1_000_000_000
 _FRAME_ID_AT = 12
 
@@ -90,4 +92,4 @@ def encode_string_message(text: str) -> bytes:
     rclpy's ``serialize_message`` appends bytes that are not part of the message, and strict readers refuse those.
     """
     payload = text.encode() + b"\x00"
-    return _ENCAPSULATION_LITTLE_ENDIAN + struct.pack("<I", len(payload)) + payload
+    return ENCAPSULATION + struct.pack("<I", len(payload)) + payload

@@ -1,8 +1,10 @@
 """Where an episode came from and what recorded it."""
 
+import functools
 import importlib.metadata
 import os
 import platform
+from collections.abc import Mapping
 
 from humanoid_recorder.recording.clock_sync import is_clock_synchronised
 from humanoid_recorder.spec.profile import LoadedProfile
@@ -25,15 +27,20 @@ def collect_provenance(profile: LoadedProfile | None, *, robot: str, middleware:
         profile_text=profile.source_text if profile else "",
         urdf_sha256=(profile.urdf_sha256 or "") if profile else "",
         host=platform.node(),
-        software={
-            "humanoid_recorder": _version("humanoid_recorder"),
-            "python": platform.python_version(),
-            "ros_distro": ros_distro(),
-            "rmw": middleware,
-            "mcap": _version("mcap"),
-        },
+        software=dict(_software(middleware)),
         clock_synchronised=is_clock_synchronised(),
     )
+
+
+@functools.cache  # asked at every start, and does not change while we run
+def _software(middleware: str) -> Mapping[str, str]:
+    return {
+        "humanoid_recorder": _version("humanoid_recorder"),
+        "python": platform.python_version(),
+        "ros_distro": ros_distro(),
+        "rmw": middleware,
+        "mcap": _version("mcap"),
+    }
 
 
 def _version(package: str) -> str:

@@ -42,18 +42,18 @@ class StreamState(_State):
     kind: str
     required: bool
     expected_hz: float | None
-    rate_hz: float | None
+    rate_hz: float | None = None
     """Measured over the last two seconds; None before there is anything to measure."""
-    age_ms: float | None
+    age_ms: float | None = None
     """Since the last message; None if there never was one."""
-    longest_gap_ms: float | None
+    longest_gap_ms: float | None = None
     """In the running episode."""
-    received: int
+    received: int = 0
     """In the running episode; while none is recorded, since the subscription."""
-    dropped: int
-    lost: int | None
-    lost_reason: str
-    bytes: int
+    dropped: int = 0
+    lost: int | None = None
+    lost_reason: str = ""
+    bytes: int = 0
 
     @property
     def is_off_rate(self) -> bool:

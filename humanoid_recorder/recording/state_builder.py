@@ -99,7 +99,7 @@ class StateBuilder:
             self._stream(channel, activity[channel.id], accounts.get(channel.id), now_log_ns=now_log_ns)
             for channel in plan.channels()
         ]
-        return (*subscribed, *(_unsubscribed(stream) for stream in plan.unsubscribed()))
+        return (*subscribed, *(_described(stream) for stream in plan.unsubscribed()))
 
     def _stream(
         self, channel: Channel, activity: Activity, account: StreamAccount | None, *, now_log_ns: int
@@ -107,22 +107,22 @@ class StateBuilder:
         now_ns = time.monotonic_ns()
         rate_hz = self._rates.setdefault(channel.id, RateMeter()).read(count=activity.received, now_ns=now_ns)
         last_ns = activity.last_log_ns
-        return StreamState(
-            name=channel.stream.name,
-            topic=channel.stream.topic,
-            type=channel.message_type.name,
-            kind=channel.stream.kind,
-            required=channel.stream.required,
-            expected_hz=channel.stream.rate_hz,
-            rate_hz=rate_hz,
-            age_ms=None if last_ns is None else max(0.0, (now_log_ns - last_ns) / 1e6),
-            longest_gap_ms=None if account is None else account.longest_gap_ns / 1e6,
-            received=account.received if account else activity.received,
-            dropped=account.dropped if account else 0,
-            lost=account.lost if account else None,
-            lost_reason=account.lost_reason if account else "",
-            bytes=account.bytes if account else activity.bytes,
-        )
+        measured: dict[str, object] = {
+            "rate_hz": rate_hz,
+            "age_ms": None if last_ns is None else max(0.0, (now_log_ns - last_ns) / 1e6),
+            "received": activity.received,
+            "bytes": activity.bytes,
+        }
+        if account is not None:
+            measured |= {
+                "longest_gap_ms": account.longest_gap_ns / 1e6,
+                "received": account.received,
+                "dropped": account.dropped,
+                "lost": account.lost,
+                "lost_reason": account.lost_reason,
+                "bytes": account.bytes,
+            }
+        return _described(channel.stream).model_copy(update=measured)
 
     def _disk(self, recorder: EpisodeRecorder, activity: Mapping[int, Activity]) -> DiskState | None:
         total = sum(line.bytes for line in activity.values())
@@ -143,7 +143,8 @@ def _phase(recorder: EpisodeRecorder, readiness: Readiness) -> Phase:
     return Phase.ARMED if readiness.is_ready else Phase.WAITING
 
 
-def _unsubscribed(stream: Stream) -> StreamState:
+def _described(stream: Stream) -> StreamState:
+    """Describe a stream of which nothing has been measured."""
     return StreamState(
         name=stream.name,
         topic=stream.topic,
@@ -151,14 +152,6 @@ def _unsubscribed(stream: Stream) -> StreamState:
         kind=stream.kind,
         required=stream.required,
         expected_hz=stream.rate_hz,
-        rate_hz=None,
-        age_ms=None,
-        longest_gap_ms=None,
-        received=0,
-        dropped=0,
-        lost=None,
-        lost_reason="",
-        bytes=0,
     )
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from humanoid_recorder.core.cdr import ENCAPSULATION
 from humanoid_recorder.core.streams import StreamKind
 from humanoid_recorder.sim import message_layout as layout
+from humanoid_recorder.sim.cdr_writer import CdrWriter
 from humanoid_recorder.sim.faults.effects import Values
-from humanoid_recorder.sim.synthetic_cdr import ENCAPSULATION, CdrWriter
 
 Encode = Callable[[int, Values], bytes]
 """From stamp (ns since the epoch) and values to the serialised message, exact to the byte."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from humanoid_recorder.sim.synthetic_cdr import ENCAPSULATION, CdrWriter
+from humanoid_recorder.core.cdr import ENCAPSULATION
+from humanoid_recorder.sim.cdr_writer import CdrWriter
 
 Array = npt.NDArray[np.float64]
 Middle = Callable[[int], bytes]

@@ -22,7 +22,7 @@ DAMPING_S = 0.05
 ARMATURE_PER_NM = 0.0008
 """Inertia of the rotor behind its gear (kg m2) per N m of largest torque."""
 SIDES = ("left", "right")
-TORSO, HEAD, IMU = "torso_link", "head_link", "imu_in_pelvis"
+HEAD, IMU = "head_link", "imu_in_pelvis"
 CAMERAS = ("head", "left_wrist", "right_wrist")
 OVERVIEW = "overview"
 """A camera beside the table, for pictures of the scene; the robot does not have it."""

@@ -58,7 +58,9 @@ def test_a_choice_that_cannot_be_meant_is_refused(choice: Choice, complaint: str
     ],
 )
 def test_choices_that_add_up_are_taken(choice: Choice) -> None:
-    RecordRequest(choice).check()
+    request = RecordRequest(choice)
+    request.check()
+    assert request.parameters(attended=False)["all"] is choice.everything
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,4 @@ def test_a_hand_hangs_on_its_arm_and_the_arm_on_the_waist() -> None:
 )
 def test_any_names_make_one_tree(joints: list[str], frames: set[str]) -> None:
     tree = parents(make_urdf(joints, frames))
-    for link in tree:
-        path_to_base(tree, link)
+    assert all(path_to_base(tree, link)[-1] == BASE for link in tree)

@@ -1,4 +1,4 @@
-"""An exact CDR writer for the messages of the synthetic robot.
+"""An exact CDR writer for the messages of robots that are not there.
 
 rclpy's ``serialize_message`` appends bytes that are not part of the message, which strict readers refuse, and filling
 message objects costs several times what joining ready-made bytes does. CDR is XCDR version 1 (OMG DDS-XTypes 7.4.1):
@@ -7,8 +7,6 @@ little-endian, every primitive aligned to its size, counted from the end of the 
 
 import struct
 from collections.abc import Iterable
-
-ENCAPSULATION = b"\x00\x01\x00\x00"
 
 
 class CdrWriter:
