@@ -35,6 +35,7 @@ from humanoid_recorder.nodes.recorder_parameters import (
 )
 from humanoid_recorder.nodes.recorder_services import RecorderServices
 from humanoid_recorder.nodes.twin_watch import DISCOVERY_S, TwinWatch
+from humanoid_recorder.recording.name_claim import NameClaim
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.recording.state_builder import inactive_state
 from humanoid_recorder.ros.qos import LATCHED
@@ -52,6 +53,8 @@ class Recorder(LifecycleNode, RunnableNode):
 
     def __init__(self, stop: StopRequest) -> None:
         super().__init__("recorder")
+        # Before the services are there: a twin must not get any of our commands.
+        self._claim = NameClaim(self.get_fully_qualified_name(), domain_id=self.context.get_domain_id())
         self._stop = stop
         self._lock = threading.RLock()
         self._active: ActiveRecorder | None = None
@@ -105,10 +108,11 @@ class Recorder(LifecycleNode, RunnableNode):
         return self._attempt(lambda: self._deactivate("shutdown"))
 
     def close(self, reason: str) -> None:
-        """Seal what is being recorded and publish the last state."""
+        """Seal what is being recorded, publish the last state and give the name up."""
         with self._lock:
             self._is_closing = True  # the executor may be in the middle of an activation
             self._deactivate(reason)
+            self._claim.release()
 
     def _configure(self) -> None:
         self._settings = read_parameters(self)

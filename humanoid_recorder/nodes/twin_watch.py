@@ -1,8 +1,9 @@
-"""Listens for another recorder under our own name, for as long as we run.
+"""Listens for another recorder under our own name on another computer, for as long as we run.
 
-The graph alone cannot tell: a recorder that was killed stays in it until its lease runs out (20 s with Fast DDS), and
-its successor must not wait for that. A living one publishes its state, latched, so a newcomer hears it as soon as the
-two have found each other. Of two, the one that is recording stays, else the older one.
+On this one a ``NameClaim`` decides, at once. The graph alone cannot tell: a recorder that was killed stays in it until
+its lease runs out (20 s with Fast DDS), and its successor must not wait for that. A living one publishes its state,
+latched, so a newcomer hears it as soon as the two have found each other. Of two, the one that is recording stays, else
+the older one.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 
 from humanoid_recorder.core.errors import RecorderUnavailableError
+from humanoid_recorder.recording.name_claim import twin_error
 from humanoid_recorder.recording.state import RecorderState
 from humanoid_recorder.recording.state_builder import PROCESS_STARTED_NS
 from humanoid_recorder.ros.qos import FROM_SEVERAL_LATCHED
@@ -53,8 +55,5 @@ class TwinWatch:
         # The clock of the other's computer may be wrong, so age alone must never cut an episode short.
         if self._is_recording() or (other.episode is None and other.since_ns > PROCESS_STARTED_NS):
             return
-        self.error = RecorderUnavailableError(
-            f"Another recorder named {other.node} is running.",
-            remedy="Stop it, or start this one in a namespace of its own (--ros-args -r __ns:=/robot2).",
-        )
+        self.error = twin_error(other.node)
         self._on_twin()
