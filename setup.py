@@ -10,9 +10,10 @@ from setuptools import find_packages, setup
 
 PACKAGE = "humanoid_recorder"
 
-# Lower bounds are versions the tests have been run with, but for zstandard's. Ubuntu's own pydantic and typer may be
-# older: in a ROS workspace these come from pip (see package.xml).
+# Lower bounds are versions the tests have been run with, but for those of lz4 and zstandard, which mcap brings along.
+# Ubuntu's own pydantic and typer may be older: in a ROS workspace these come from pip (see package.xml).
 RUNTIME = [
+    "lz4>=4.3",
     "mcap>=1.6",
     "mcap-ros2-support>=0.6",
     "numpy>=1.26",

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from mcap.records import Channel, Schema
 
+from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.errors import BagWriteError
 from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.storage.durable import sync_directory
 from humanoid_recorder.storage.layout import unfinished_path
-from humanoid_recorder.storage.mcap_file import DEFAULT_CHUNK_AGE_NS, DEFAULT_CHUNK_BYTES, McapFile, write_error
+from humanoid_recorder.storage.mcap_compression import is_compressed_type
+from humanoid_recorder.storage.mcap_file import DEFAULT_CHUNK_AGE_NS, DEFAULT_CHUNK_BYTES, McapFile
+from humanoid_recorder.storage.record_file import write_error
 from humanoid_recorder.storage.rosbag2_metadata import (
     METADATA_FILE,
     METADATA_RECORD,
@@ -52,11 +55,13 @@ class BagTopic:
 
 @dataclass(frozen=True, slots=True)
 class BagOptions:
-    """When a chunk is closed and synced: whichever comes first."""
+    """When a chunk is closed and synced, whichever comes first, and how it is compressed."""
 
     chunk_bytes: int = DEFAULT_CHUNK_BYTES
     chunk_age_ns: int = DEFAULT_CHUNK_AGE_NS
     """What a power cut may cost, at most; ns."""
+    compression: Compression = Compression.NONE
+    """Of messages that nobody has compressed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class BagWriter:
 
     Args:
         directory: The bag to make; its parent exists, itself does not.
-        options: When chunks are closed.
+        options: When chunks are closed, and how they are compressed.
         ros_distro: Such as ``kilted``; part of the metadata.
 
     Raises:
@@ -113,6 +118,7 @@ class BagWriter:
                 library=_library(),
                 chunk_bytes=options.chunk_bytes,
                 chunk_age_ns=options.chunk_age_ns,
+                compression=options.compression,
             )
         except BagWriteError:
             self._remove()
@@ -165,7 +171,8 @@ class BagWriter:
                 message_encoding="cdr",
                 metadata={"offered_qos_profiles": qos, "topic_type_hash": topic.type_hash},
                 schema_id=self._schema_ids[key],
-            )
+            ),
+            compress=not is_compressed_type(topic.type),
         )
         self._topics[topic.channel_id] = topic
 

@@ -13,6 +13,7 @@ import numpy as np
 from mcap.opcode import Opcode
 
 from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.storage.mcap_compression import Codec
 
 MESSAGE_HEAD_BYTES = 31
 """A Message record without its payload: opcode, length, channel id, sequence, log time, publish time."""
@@ -29,12 +30,15 @@ _MESSAGE_HEAD = np.dtype(
 )
 _RAW_HEAD = np.dtype(("V", MESSAGE_HEAD_BYTES))
 _FIXED_FIELDS_BYTES = 22
-_CHUNK_HEAD = struct.Struct("<BQQQQIIQ")
+_CHUNK_HEAD = struct.Struct("<BQQQQII")
+_STORED_BYTES = struct.Struct("<Q")
 _MESSAGE_INDEX_HEAD = struct.Struct("<BQHI")
 _INDEX_ENTRY_BYTES = 16
 _RECORD_HEAD_BYTES = 9
 _COPY_BELOW_BYTES = 32 * 1024
 """Payloads up to here are cheaper to join than to pass to the kernel one by one."""
+_WORTH_COMPRESSING = 15 / 16
+"""A chunk that does not shrink to this is stored as it is: what saves so little only costs its readers time."""
 
 UInt64Array = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
@@ -84,8 +88,12 @@ class ChunkSummary:
 
     start_ns: int
     end_ns: int
+    compression: str
+    """As it stands in the Chunk record; empty without."""
     size_bytes: int
     """Of the records in the chunk."""
+    stored_bytes: int
+    """Of the records as they are in the file, compressed or not."""
     counts: dict[int, int]
     """Messages per channel id."""
     index_offsets: dict[int, int]
@@ -96,18 +104,35 @@ class ChunkSummary:
     @property
     def record_bytes(self) -> int:
         """Size of the Chunk record, its head included."""
-        return _CHUNK_HEAD.size + self.size_bytes
+        return _CHUNK_HEAD.size + len(self.compression) + _STORED_BYTES.size + self.stored_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedChunk:
+    """A chunk as it goes into the file."""
+
+    record: list[bytes]
+    """The Chunk record, in pieces."""
+    index: bytes
+    """Its MessageIndex records, which stand behind it."""
+    summary: ChunkSummary
 
 
 class ChunkBuilder:
-    """Collects message records until the chunk is closed."""
+    """Collects message records until the chunk is closed.
 
-    def __init__(self) -> None:
+    Args:
+        codec: Compresses the chunk where that is worth it; None: never.
+    """
+
+    def __init__(self, codec: Codec | None = None) -> None:
+        self._codec = codec
         self._pieces: list[bytes] = []
         self._heads: list[np.ndarray[tuple[int], np.dtype[np.void]]] = []
         self._offsets: list[UInt64Array] = []
         self._crc = 0
         self.size_bytes = 0
+        self.message_count = 0
 
     def add(self, block: Block) -> None:
         """Append the records of a block that is not empty."""
@@ -121,35 +146,45 @@ class ChunkBuilder:
             self._crc = zlib.crc32(piece, self._crc)
             self._pieces.append(piece)
         self.size_bytes += int(block.ends[-1])
+        self.message_count += len(block)
 
-    def finish(self) -> tuple[list[bytes], ChunkSummary]:
-        """Return the buffers to write (Chunk record, MessageIndex records) and what the file's index needs.
-
-        The builder is spent afterwards.
-        """
+    def finish(self) -> FinishedChunk:
+        """Return what goes into the file; the builder, which must not be empty, is spent afterwards."""
         heads = np.concatenate(self._heads)
         log_ns = heads["log_ns"]
         index, offsets, counts = _message_index(heads["channel_id"], log_ns, np.concatenate(self._offsets))
+        compression, stored = self._stored_records()
         summary = ChunkSummary(
             start_ns=int(log_ns.min()),
             end_ns=int(log_ns.max()),
+            compression=compression,
             size_bytes=self.size_bytes,
+            stored_bytes=sum(map(len, stored)),
             counts=counts,
             index_offsets=offsets,
             index_bytes=sum(map(len, index)),
         )
         head = _CHUNK_HEAD.pack(
             Opcode.CHUNK,
-            _CHUNK_HEAD.size - _RECORD_HEAD_BYTES + self.size_bytes,
+            summary.record_bytes - _RECORD_HEAD_BYTES,
             summary.start_ns,
             summary.end_ns,
             self.size_bytes,
             self._crc,
-            0,  # length of the compression's name: none
-            self.size_bytes,
+            len(compression),
         )
-        buffers = [head, *self._pieces, b"".join(index)]
-        return buffers, summary
+        record = [head + compression.encode() + _STORED_BYTES.pack(summary.stored_bytes), *stored]
+        return FinishedChunk(record, b"".join(index), summary)
+
+    def _stored_records(self) -> tuple[str, list[bytes]]:
+        """Return the records as they go into the file, and the compression they then have."""
+        if self._codec is None:
+            return "", self._pieces
+        records = b"".join(self._pieces)
+        compressed = self._codec.compress(records)
+        if len(compressed) > len(records) * _WORTH_COMPRESSING:
+            return "", [records]
+        return self._codec.name, [compressed]
 
 
 def _interleave(block: Block) -> list[bytes]:

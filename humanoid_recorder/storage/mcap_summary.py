@@ -16,6 +16,10 @@ from humanoid_recorder.storage.mcap_chunk import ChunkSummary
 
 _FOOTER_UP_TO_CRC = struct.Struct("<BQQQ")
 _FOOTER_PAYLOAD_BYTES = 20
+_COUNT_BYTES = 10
+"""Of one channel in the Statistics record."""
+_FIXED_BYTES = 55 + 5 * 26 + 29
+"""Statistics without channels, five SummaryOffset records, Footer."""
 
 
 def serialise(record: McapRecord) -> bytes:
@@ -65,8 +69,8 @@ class SummaryBuilder:
         index = ChunkIndex(
             chunk_length=chunk.record_bytes,
             chunk_start_offset=offset,
-            compression="",
-            compressed_size=chunk.size_bytes,
+            compression=chunk.compression,
+            compressed_size=chunk.stored_bytes,
             message_end_time=chunk.end_ns,
             message_index_length=chunk.index_bytes,
             message_index_offsets={channel: indexes_at + at for channel, at in chunk.index_offsets.items()},
@@ -78,6 +82,12 @@ class SummaryBuilder:
         self.message_counts.update(chunk.counts)
         self.start_ns = chunk.start_ns if self.start_ns is None else min(self.start_ns, chunk.start_ns)
         self.end_ns = chunk.end_ns if self.end_ns is None else max(self.end_ns, chunk.end_ns)
+
+    @property
+    def size_bytes(self) -> int:
+        """Upper bound of what ``build`` returns."""
+        groups = (self._schemas, self._channels, self._chunk_indexes, self._metadata_indexes)
+        return _FIXED_BYTES + sum(map(len, groups)) + _COUNT_BYTES * self._channel_count
 
     def build(self, *, offset: int) -> bytes:
         """Return the summary section and the footer for a file whose summary starts at ``offset``."""
