@@ -1,0 +1,182 @@
+"""The real recorder node on one load: one episode, its costs, and what became of every message."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.account import BagContents, StreamResult, compare, read_bag
+from bench.processes import Child, cpu_s, memory_mb, sending
+from bench.workload import Workload, write_profile
+from humanoid_recorder.recording.state import Phase, RecorderState
+from humanoid_recorder.ros.recorder_client import RecorderClient, connect
+from humanoid_recorder.storage.episode_file import EpisodeFile
+
+NODE = "/recorder"
+_ARM_S = 30.0
+_SEAL_S = 30.0
+_LEAD_S = 1.0
+"""How long the recorder is armed before the start, and the senders go on after the stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderRun:
+    """Figures of one episode."""
+
+    seconds: float
+    """From the start command to the stop command."""
+    cpu_s: float
+    """Of the recorder's process, from the start command until the episode was sealed."""
+    startup_cpu_s: float
+    """From the process's begin until it was armed."""
+    armed_cpu_share: float
+    """CPU seconds per second while armed and not recording."""
+    memory_mb: float
+    """Most resident memory (VmHWM)."""
+    queue_mb: float
+    """Highest level of the queue."""
+    latency_median_ms: float
+    """From the sender's DDS source time to receipt by our middleware; taking follows within some ms, untimed."""
+    latency_p99_ms: float
+    start_answer_ms: float
+    """From the start command until its answer."""
+    start_first_ms: float
+    """From the start command until the first message in the bag was received."""
+    stop_answer_ms: float
+    stop_sealed_ms: float
+    """From the stop command until the recorder said that the bag has its final name."""
+    longest_sync_ms: float
+    bytes: int
+    """Of the MCAP file."""
+    sent: int
+    """Between the first and the last message in the bag, over all topics."""
+    written: int
+    lost: int
+    """Lost before us, as the ledger says."""
+    dropped: int
+    """Dropped by us, as the ledger says."""
+    head: int
+    tail: int
+    most_late_ms: float
+    """The longest a sender was behind its schedule."""
+    senders_cpu_share: float
+    end: str
+    streams: tuple[StreamResult, ...]
+
+    @property
+    def faults(self) -> list[str]:
+        return [f"{stream.topic}: {fault}" for stream in self.streams for fault in stream.faults]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRecorder:
+    """A recorder process and a client of it."""
+
+    pid: int
+    client: RecorderClient[RecorderState]
+
+    def wait(self, phase: Phase, timeout_s: float) -> RecorderState:
+        """Wait for a phase."""
+        state = self.client.wait_for(lambda state: state.phase is phase, timeout_s=timeout_s)
+        if state is None:
+            raise RuntimeError(f"the recorder is not {phase} after {timeout_s:g} s: {self.client.state}")
+        return state
+
+    def wait_sealed(self, episode: str) -> Path:
+        """Wait until an episode has been sealed, and return its bag."""
+        found = self.client.wait_for(lambda state: any(each.id == episode for each in state.recent), timeout_s=_SEAL_S)
+        if found is None:
+            raise RuntimeError(f"{episode} is not sealed after {_SEAL_S:g} s: {self.client.state}")
+        return Path(next(each.path for each in found.recent if each.id == episode))
+
+
+@contextmanager
+def running_recorder(
+    workload: Workload, folder: Path, environment: Mapping[str, str], parameters: tuple[str, ...] = ()
+) -> Iterator[RunningRecorder]:
+    """Run the node as the package's ``record`` does, with a profile that declares every stream."""
+    profile = folder / "profile.yaml"
+    write_profile(workload, profile)
+    given = [f"profile:={profile}", f"out:={folder / 'out'}", *parameters]
+    arguments = ["--ros-args", "--log-level", "warn"]
+    for parameter in given:
+        arguments += ["-p", parameter]
+    with (
+        Child("humanoid_recorder.nodes.recorder", *arguments, environment=environment) as child,
+        connect(NODE, parse=RecorderState.model_validate_json, is_running=child.is_running) as client,
+    ):
+        recorder = RunningRecorder(child.pid, client)
+        recorder.wait(Phase.ARMED, _ARM_S)
+        yield recorder
+
+
+def record_once(
+    workload: Workload,
+    *,
+    seconds: float,
+    directory: Path,
+    environment: Mapping[str, str],
+    parameters: tuple[str, ...] = (),
+) -> RecorderRun:
+    """Record one episode and account for it."""
+    with tempfile.TemporaryDirectory(prefix="bench_", dir=directory) as folder:
+        with (
+            sending(workload, environment) as senders,
+            running_recorder(workload, Path(folder), environment, parameters) as recorder,
+        ):
+            pid, client = recorder.pid, recorder.client
+            startup_cpu_s, armed_s = cpu_s(pid), time.monotonic()
+            time.sleep(_LEAD_S)
+            before_cpu_s, started_s, started_ns = cpu_s(pid), time.monotonic(), time.time_ns()
+            episode_id = str(client.call("start")["episode"])
+            start_answer_s = time.monotonic() - started_s
+            time.sleep(max(0.0, started_s + seconds - time.monotonic()))
+            stopped_s = time.monotonic()
+            client.call("stop")
+            stop_answer_s = time.monotonic() - stopped_s
+            bag = recorder.wait_sealed(episode_id)
+            sealed_s, after_cpu_s, most_mb = time.monotonic(), cpu_s(pid), memory_mb(pid, "VmHWM")
+            time.sleep(_LEAD_S)
+            sent = senders.stop()
+        episode = EpisodeFile.read(bag)
+        assert episode.stop is not None
+        contents = read_bag(bag, {stream.topic for stream in workload.streams})
+        streams = compare(contents, sent, episode)
+        latency_ms = _latencies_ms(contents)
+        first_ns = min(min(each.log_ns) for each in contents.values() if each.log_ns)
+        return RecorderRun(
+            seconds=stopped_s - started_s,
+            cpu_s=after_cpu_s - before_cpu_s,
+            startup_cpu_s=startup_cpu_s,
+            armed_cpu_share=(before_cpu_s - startup_cpu_s) / (started_s - armed_s),
+            memory_mb=most_mb,
+            queue_mb=episode.stop.queue_high_water_bytes / 1e6,
+            latency_median_ms=float(np.median(latency_ms)),
+            latency_p99_ms=float(np.percentile(latency_ms, 99)),
+            start_answer_ms=start_answer_s * 1e3,
+            start_first_ms=(first_ns - started_ns) / 1e6,
+            stop_answer_ms=stop_answer_s * 1e3,
+            stop_sealed_ms=(sealed_s - stopped_s) * 1e3,
+            longest_sync_ms=episode.stop.longest_sync_ms,
+            bytes=episode.stop.bytes,
+            sent=sum(stream.written + stream.missing for stream in streams),
+            written=sum(stream.written for stream in streams),
+            lost=sum(stream.ledger["lost"] or 0 for stream in streams),
+            dropped=sum(stream.ledger["dropped"] for stream in streams),
+            head=sum(stream.head for stream in streams),
+            tail=sum(stream.tail for stream in streams),
+            most_late_ms=sent.most_late_ms,
+            senders_cpu_share=sent.cpu_share,
+            end=episode.stop.end,
+            streams=tuple(streams),
+        )
+
+
+def _latencies_ms(contents: dict[str, BagContents]) -> np.ndarray:
+    log_ns = np.concatenate([np.array(each.log_ns, np.int64) for each in contents.values()])
+    publish_ns = np.concatenate([np.array(each.publish_ns, np.int64) for each in contents.values()])
+    return (log_ns - publish_ns) / 1e6
