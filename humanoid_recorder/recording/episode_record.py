@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.core.ledger import StreamAccount, Tail
 from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, Channel
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord, StartRecord, StopRecord, StreamRecord
@@ -40,6 +40,11 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
                 bytes=episode.bag.bytes_written,
                 lost=total_lost(accounts.values()),
                 dropped=sum(account.dropped for account in accounts.values()),
+                unknown_tails=tuple(
+                    _account_name(episode, channel_id)
+                    for channel_id, account in accounts.items()
+                    if account.received and account.tail is not Tail.CLOSED
+                ),
                 longest_sync_ms=episode.bag.longest_sync_ns / 1e6,
                 queue_high_water_bytes=queue_high_water_bytes,
             ),

@@ -72,13 +72,15 @@ class EpisodeRecorder:
         self._lock = RLock()
         self._queue = SampleQueue(max_bytes=options.queue_max_bytes, on_drop=self._count_drop)
         preroll = PreRoll(span_ns=options.pre_roll_ns, max_bytes=options.pre_roll_max_bytes)
-        self.intake = Intake(self._queue, preroll, on_failure=self._ingest_failed)
+        self._writer = WriterThread(
+            self._queue, on_fault=self._write_failed, on_turn=lambda: self.intake.end_overdue_waits()
+        )
+        self.intake = Intake(self._queue, preroll, select_bag=self._writer.select, on_failure=self._ingest_failed)
         self.sealed = SealedEpisodes(folder, on_change=on_change)
         self._live: LiveEpisode | None = None
         self._stopped = StoppedEpisodes(self.sealed)
         self._ingest_error = ""
         self._is_closed = False
-        self._writer = WriterThread(self._queue, on_fault=self._write_failed)
         self._writer.start()
 
     # What is going on ------------------------------------------------------------------------------------------------
@@ -121,7 +123,7 @@ class EpisodeRecorder:
                 self.fault = str(error)
                 raise
             self._live, self.fault = episode, ""
-            self.intake.begin(episode, first_marker=lambda: self._writer.open_episode(episode))
+            self.intake.begin(episode)
             episode.begun = start_record(episode, session=self.folder.path.name, provenance=provenance)
             # The gate is open: what waits for the disk is the writer's work, and a slow disk keeps nobody waiting.
             self._queue.put_marker(partial(write_start, episode))
@@ -146,7 +148,7 @@ class EpisodeRecorder:
             # In this order: a sample dropped meanwhile in the ingest's thread must find its episode in one of the two.
             self._stopped.add(episode)
             self._live = None
-            self.intake.end(last_marker=lambda: self._seal(episode))
+            self.intake.end(episode, on_end=partial(self._seal, episode), waits_for_tails=end is not End.FAULT)
         self._on_change()
         return episode
 
@@ -229,6 +231,7 @@ class EpisodeRecorder:
             self._is_closed = True
             if self._live is not None:
                 self.stop(end=End.CANCELLED, detail=reason)
+        self.intake.wait_for_tails()
         self._queue.close()
         in_time = self._writer.join(timeout_s)
         self.sealed.close()
@@ -312,13 +315,9 @@ class EpisodeRecorder:
         """Finish an episode and hand it over: the marker behind its last message."""
         sealed: SealedEpisode | None = None
         try:
-            sealed = seal_episode(
-                episode,
-                is_broken=self._writer.is_broken,
-                queue_high_water_bytes=self._queue.level().high_water_bytes,
-            )
+            sealed = seal_episode(episode, queue_high_water_bytes=self._queue.level().high_water_bytes)
         finally:
-            self._writer.close_episode()
+            self._writer.release(episode)
             with self._lock:
                 if sealed is not None and not sealed.is_whole and sealed.file.stop is not None:
                     self.fault = self.fault or sealed.file.stop.detail

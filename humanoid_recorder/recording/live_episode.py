@@ -1,5 +1,6 @@
 """An episode while it is being recorded: its identity, its labels, and the account of its messages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from humanoid_recorder.core.findings import Finding, LatchedReplay
@@ -44,15 +45,25 @@ class LiveEpisode:
     ledgers: dict[int, StreamLedger] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     latched: list[LatchedReplay] = field(default_factory=list)
+    is_broken: bool = False
+    """Its bag takes no more messages; set by the writer."""
     own_messages: int = 0
     """Events that we added; we number them as a publisher does."""
     begun: EpisodeFile | None = None
     """Its record as it was written at the start."""
 
-    def join(self, channel: Channel) -> StreamLedger:
-        """Give a channel its place in the episode; again for one that is there changes only what is known of it."""
+    def join(self, channel: Channel, *, heard: Mapping[bytes, int]) -> StreamLedger:
+        """Give a channel its place in the episode; again for one that is there changes only what is known of it.
+
+        Args:
+            channel: The channel.
+            heard: The highest sequence number received of each of its publishers so far.
+        """
         self.channels[channel.id] = channel
-        return self.ledgers.setdefault(channel.id, StreamLedger())
+        ledger = self.ledgers.get(channel.id)
+        if ledger is None:
+            ledger = self.ledgers[channel.id] = StreamLedger(heard)
+        return ledger
 
     def settle(self) -> None:
         """Close the account of every channel: what is not in the bag by now has been dropped."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from humanoid_recorder.core.streams import Stream
-from humanoid_recorder.recording.intake import Activity
+from humanoid_recorder.recording.line import Activity
 from humanoid_recorder.recording.stream_plan import StreamPlan
 
 _SILENT_AFTER_NS = 1_000_000_000

@@ -26,17 +26,16 @@ def write_start(episode: LiveEpisode) -> None:
     episode.bag.sync()
 
 
-def seal_episode(episode: LiveEpisode, *, is_broken: bool, queue_high_water_bytes: int) -> SealedEpisode:
+def seal_episode(episode: LiveEpisode, *, queue_high_water_bytes: int) -> SealedEpisode:
     """Complete the bag and its record, or leave both unfinished: what is on the disk is kept and accounted for.
 
     Args:
         episode: Stopped; everything that was queued for it has been taken.
-        is_broken: Whether its bag has stopped taking messages.
         queue_high_water_bytes: How full the queue has been.
     """
     try:
         episode.bag.flush()
-        if is_broken:
+        if episode.is_broken:
             raise BagWriteError("Messages are missing in the bag.")
         file = _settled_record(episode, queue_high_water_bytes)
         episode.bag.add_metadata(RECORD_NAME, {"episode": file.model_dump_json()})

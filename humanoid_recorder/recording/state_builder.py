@@ -8,7 +8,7 @@ from humanoid_recorder.core.rates import RateMeter
 from humanoid_recorder.core.streams import Stream
 from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.recording.episode_recorder import EpisodeRecorder
-from humanoid_recorder.recording.intake import Activity
+from humanoid_recorder.recording.line import Activity
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.recording.readiness import Readiness, judge_readiness
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode

@@ -20,13 +20,21 @@ class WriterThread:
         queue: Samples and markers, in order.
         on_fault: Called, in this thread, when a bag can no longer be written, at most once an episode; with None when
             something failed outside of one.
+        on_turn: Called, in this thread, every time the queue has been emptied, at least every 20 ms while the disk
+            keeps up.
     """
 
-    def __init__(self, queue: SampleQueue, *, on_fault: Callable[[LiveEpisode | None, Exception], None]) -> None:
+    def __init__(
+        self,
+        queue: SampleQueue,
+        *,
+        on_fault: Callable[[LiveEpisode | None, Exception], None],
+        on_turn: Callable[[], None],
+    ) -> None:
         self._queue = queue
         self._on_fault = on_fault
+        self._on_turn = on_turn
         self._episode: LiveEpisode | None = None
-        self._is_broken = False
         self._thread = threading.Thread(target=self._run, name="writer")
 
     def start(self) -> None:
@@ -38,19 +46,14 @@ class WriterThread:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether the bag of the present episode no longer takes messages."""
-        return self._is_broken
-
-    def open_episode(self, episode: LiveEpisode) -> None:
+    def select(self, episode: LiveEpisode) -> None:
         """Write what follows into this episode's bag. A queue marker: runs in this thread."""
         self._episode = episode
-        self._is_broken = False
 
-    def close_episode(self) -> None:
-        """Write nothing until the next episode is opened. A queue marker: runs in this thread."""
-        self._episode = None
+    def release(self, episode: LiveEpisode) -> None:
+        """Write nothing more into this episode's bag. A queue marker: runs in this thread."""
+        if self._episode is episode:
+            self._episode = None
 
     def _run(self) -> None:
         while (items := self._queue.take(enough_bytes=_ENOUGH_BYTES, max_wait_s=_LONGEST_WAIT_S)) is not None:
@@ -63,10 +66,11 @@ class WriterThread:
                 run = []
                 self._guarded(item)
             self._write(run)
+            self._on_turn()
 
     def _write(self, samples: list[Sample]) -> None:
         episode = self._episode
-        if episode is None or self._is_broken:
+        if episode is None or episode.is_broken:
             return  # what a broken bag did not take is counted as dropped when its account is settled
         self._guarded(lambda: episode.bag.write(samples))
         self._guarded(lambda: episode.bag.close_chunk_if_due(time.monotonic_ns()))
@@ -79,6 +83,6 @@ class WriterThread:
         except Exception as error:
             if episode is None:
                 self._on_fault(None, error)
-            elif not self._is_broken:
-                self._is_broken = True
+            elif not episode.is_broken:
+                episode.is_broken = True
                 self._on_fault(episode, error)

@@ -80,6 +80,8 @@ class StopRecord(_Record):
     lost: int | None
     """Sum over the streams; None when it is unknown for one of them."""
     dropped: int
+    unknown_tails: tuple[str, ...] = ()
+    """Streams of the ledger with messages of which the last ones may be missing, uncounted."""
     longest_sync_ms: float
     queue_high_water_bytes: int
 

@@ -9,28 +9,28 @@ SPAN_NS = 1000
 
 def put(ring: PreRoll, log_ns: int, size: int = 1) -> Sample:
     sample = Sample(1, bytes(size), log_ns, log_ns, None, 1)
-    ring.put([Arrival(sample.data, log_ns, log_ns, 1, b"p")], [sample])
+    ring.put([Arrival(sample.data, log_ns, log_ns, 1, b"p")], [sample], heard={})
     return sample
 
 
 def test_without_a_span_nothing_is_kept() -> None:
     ring = PreRoll(span_ns=0, max_bytes=100)
     put(ring, 5)
-    assert ring.drain(shift_ns=0, now_ns=5) == []
+    assert ring.drain(shift_ns=0, now_ns=5)[0] == []
 
 
 def test_draining_empties_it() -> None:
     ring = PreRoll(span_ns=SPAN_NS, max_bytes=100)
     sample = put(ring, 5)
-    assert [held for _arrival, held in ring.drain(shift_ns=0, now_ns=6)] == [sample]
-    assert ring.drain(shift_ns=0, now_ns=6) == []
+    assert [held for _arrival, held in ring.drain(shift_ns=0, now_ns=6)[0]] == [sample]
+    assert ring.drain(shift_ns=0, now_ns=6)[0] == []
 
 
 def test_log_times_move_with_the_log_clock() -> None:
     ring = PreRoll(span_ns=SPAN_NS, max_bytes=100)
     put(ring, 5000)
     put(ring, 5400)
-    moved = ring.drain(shift_ns=-3600, now_ns=1800)
+    moved, _heard_before = ring.drain(shift_ns=-3600, now_ns=1800)
     assert [sample.log_ns for _arrival, sample in moved] == [1400, 1800]
     assert [arrival.received_ns for arrival, _sample in moved] == [5000, 5400]
 
@@ -39,7 +39,7 @@ def test_what_has_grown_old_while_everything_was_silent_is_not_of_the_last_secon
     ring = PreRoll(span_ns=SPAN_NS, max_bytes=100)
     put(ring, 5000)
     put(ring, 5900)
-    assert [sample.log_ns for _arrival, sample in ring.drain(shift_ns=0, now_ns=6001)] == [5900]
+    assert [sample.log_ns for _arrival, sample in ring.drain(shift_ns=0, now_ns=6001)[0]] == [5900]
 
 
 @given(
@@ -55,7 +55,7 @@ def test_exactly_the_newest_that_fit_in_time_and_bytes_are_kept(steps: list[tupl
     expected = [sample for sample in put_so_far if sample.log_ns >= now_ns - SPAN_NS]
     while sum(len(sample.data) for sample in expected) > max_bytes:
         expected.pop(0)
-    kept = [sample for _arrival, sample in ring.drain(shift_ns=0, now_ns=now_ns)]
+    kept = [sample for _arrival, sample in ring.drain(shift_ns=0, now_ns=now_ns)[0]]
     # An earlier overflow may have cost more than would have had to go by now, but never something newer than is kept.
     assert kept == expected[len(expected) - len(kept) :]
     assert len(kept) == len(expected) or max_bytes < sum(len(sample.data) for sample in put_so_far)

@@ -1,6 +1,7 @@
 """The gate between ingest and queue, on clocks that the test sets."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -8,15 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from humanoid_recorder.core.clocks import LogClock
-from humanoid_recorder.core.labels import Labels
-from humanoid_recorder.core.ledger import NO_PUBLISHER_ID
+from humanoid_recorder.core.labels import End, Labels
+from humanoid_recorder.core.ledger import NO_PUBLISHER_ID, Head, Tail
 from humanoid_recorder.core.preroll import PreRoll
 from humanoid_recorder.core.queue import SampleQueue
 from humanoid_recorder.core.samples import Arrival, Sample
 from humanoid_recorder.core.streams import FieldStamp
 from humanoid_recorder.recording import intake as intake_module
+from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID
 from humanoid_recorder.recording.intake import Intake
-from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.live_episode import LiveEpisode, Stop
 from humanoid_recorder.storage.bag_writer import BagWriter
 
 if TYPE_CHECKING:
@@ -34,10 +36,13 @@ class Gate:
         self.wall_ns = EPOCH
         self.monotonic_ns = 77 * S
         self.failures: list[Exception] = []
+        self.selected: list[LiveEpisode] = []
+        self.ended: list[str] = []
         self.queue = SampleQueue(max_bytes=2**20, on_drop=lambda _sample: None)
         self.intake = Intake(
             self.queue,
             PreRoll(span_ns=pre_roll_ns, max_bytes=2**20),
+            select_bag=self.selected.append,
             on_failure=self.failures.append,
             clock=LogClock(wall_ns=lambda: self.wall_ns, monotonic_ns=lambda: self.monotonic_ns),
         )
@@ -60,16 +65,35 @@ class Gate:
         episode = LiveEpisode(
             id=bag.directory.name, start_ns=0, labels=Labels(), bag=bag, events_topic="/recorder/events"
         )
-        self.intake.begin(episode, first_marker=lambda: None)
+        self.intake.begin(episode)
         return episode
 
-    def end(self) -> None:
-        self.intake.end(last_marker=lambda: None)
+    def end(self, episode: LiveEpisode, *, waits_for_tails: bool = False) -> None:
+        episode.stop = Stop(End.STOPPED, self.intake.clock.now_ns())
+        self.intake.end(episode, on_end=lambda: self.ended.append(episode.id), waits_for_tails=waits_for_tails)
 
     def queued(self) -> list[Sample]:
         items = self.queue.take(enough_bytes=0, max_wait_s=0)
         assert items is not None
         return [item for item in items if isinstance(item, Sample)]
+
+    def queued_and_done(self) -> tuple[list[Sample], list[str]]:
+        """Take what is queued as the writer does; returns the messages and the episodes that ended behind them."""
+        samples = [sample for samples in self._take().values() for sample in samples]
+        return samples, self.ended
+
+    def by_bag(self) -> dict[str, list[bytes]]:
+        """Take what is queued as the writer does; returns the payloads each bag gets."""
+        return {bag: [sample.data for sample in samples] for bag, samples in self._take().items() if samples}
+
+    def _take(self) -> dict[str, list[Sample]]:
+        taken: dict[str, list[Sample]] = {}
+        for item in self.queue.take(enough_bytes=0, max_wait_s=0) or []:
+            if isinstance(item, Sample):
+                taken.setdefault(self.selected[-1].id, []).append(item)
+            else:
+                item()
+        return taken
 
 
 MakeGate = Callable[..., Gate]
@@ -119,8 +143,7 @@ def test_stamps_are_read_by_the_rule_of_the_stream(make_gate: MakeGate, make_cha
 def test_before_the_start_and_after_the_end_nothing_is_queued_but_it_is_noticed(make_gate: MakeGate) -> None:
     gate = make_gate()
     gate.intake.accept(JOINTS, [gate.arrival(b"1"), gate.arrival(b"22")])
-    gate.begin()
-    gate.end()
+    gate.end(gate.begin())
     gate.pass_ns(S)
     gate.intake.accept(JOINTS, [gate.arrival(b"333")])
     assert gate.queued() == []
@@ -221,7 +244,7 @@ def test_loss_is_unknown_where_several_publishers_cannot_be_told_apart(
     gate.intake.accept(JOINTS, [gate.arrival(publisher=None)])
     only_pre_roll = gate.begin()
     assert only_pre_roll.account(JOINTS).lost_reason == NO_PUBLISHER_ID
-    gate.end()
+    gate.end(only_pre_roll)
     episode = gate.begin()
     gate.intake.accept(JOINTS, [gate.arrival(publisher=None), gate.arrival(publisher=None)])
     assert (episode.account(JOINTS).received, episode.account(JOINTS).lost) == (2, None)
@@ -260,3 +283,132 @@ def test_a_dead_ingest_is_passed_on(make_gate: MakeGate) -> None:
     error = RuntimeError("gone")
     gate.intake.ingest_failed(error)
     assert gate.failures == [error]
+
+
+def fast_stream(gate: Gate, *data: bytes) -> None:
+    """Let joints arrive every 10 ms."""
+    for each in data:
+        gate.pass_ns(10 * MS)
+        gate.intake.accept(JOINTS, [gate.arrival(each)])
+
+
+def test_a_message_received_before_the_stop_and_delivered_after_it_is_of_the_episode(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    episode = gate.begin()
+    fast_stream(gate, b"1", b"2")
+    waiting = gate.arrival(b"3")
+    gate.pass_ns(MS)
+    gate.end(episode, waits_for_tails=True)
+    gate.pass_ns(MS)
+    gate.intake.accept(JOINTS, [waiting, gate.arrival(b"4")])
+    samples, done = gate.queued_and_done()
+    assert ([sample.data for sample in samples], done) == ([b"1", b"2", b"3"], ["bag0"])
+    account = episode.account(JOINTS)
+    assert (account.received, account.lost, account.tail) == (3, 0, Tail.CLOSED)
+
+
+def test_what_is_missing_at_the_end_is_counted_by_the_next_message(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    episode = gate.begin()
+    fast_stream(gate, b"1", b"2")
+    gate.arrival(b"sent, and never delivered")
+    gate.end(episode, waits_for_tails=True)
+    fast_stream(gate, b"after")
+    account = episode.account(JOINTS)
+    assert (account.received, account.lost, account.tail) == (2, 1, Tail.CLOSED)
+    assert account.head is Head.WHOLE
+
+
+def test_after_a_tenth_of_a_second_the_tail_is_given_up(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    episode = gate.begin()
+    fast_stream(gate, b"1", b"2")
+    gate.end(episode, waits_for_tails=True)
+    gate.pass_ns(99 * MS)
+    gate.intake.end_overdue_waits()
+    assert gate.queued_and_done()[1] == []
+    gate.pass_ns(MS)
+    gate.intake.end_overdue_waits()
+    assert gate.queued_and_done()[1] == ["bag0"]
+    assert episode.account(JOINTS).tail is Tail.UNKNOWN
+
+
+@pytest.mark.parametrize("waits_for_tails", [True, False])
+def test_there_is_no_wait_for_a_slow_stream_or_when_told_not_to(make_gate: MakeGate, waits_for_tails: bool) -> None:
+    gate = make_gate()
+    episode = gate.begin()
+    if waits_for_tails:
+        gate.intake.accept(JOINTS, [gate.arrival(b"the only one")])
+    else:
+        fast_stream(gate, b"1", b"2")
+    gate.end(episode, waits_for_tails=waits_for_tails)
+    assert gate.queued_and_done()[1] == ["bag0"]
+
+
+def test_the_next_episode_begins_at_once_and_late_messages_still_find_the_last(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    first = gate.begin()
+    fast_stream(gate, b"1", b"2")
+    waiting = [gate.arrival(b"3")]
+    gate.pass_ns(MS)
+    gate.end(first, waits_for_tails=True)
+    gate.pass_ns(MS)
+    waiting.append(gate.arrival(b"of neither"))
+    gate.pass_ns(MS)
+    second = gate.begin()
+    gate.pass_ns(MS)
+    gate.intake.accept(JOINTS, [*waiting, gate.arrival(b"5")])
+    fast_stream(gate, b"6")
+    assert gate.by_bag() == {"bag0": [b"1", b"2", b"3"], "bag1": [b"5", b"6"]}
+    for episode, received in ((first, 3), (second, 2)):
+        account = episode.account(JOINTS)
+        assert (account.received, account.lost, account.head) == (received, 0, Head.WHOLE)
+    assert first.account(JOINTS).tail is Tail.CLOSED
+
+
+def test_a_late_message_of_a_stopped_episode_is_not_in_the_pre_roll_of_the_next(make_gate: MakeGate) -> None:
+    gate = make_gate(pre_roll_ns=S)
+    first = gate.begin()
+    fast_stream(gate, b"1", b"2")
+    waiting = gate.arrival(b"3")
+    gate.pass_ns(MS)
+    gate.end(first, waits_for_tails=True)
+    gate.pass_ns(MS)
+    gate.intake.accept(JOINTS, [waiting, gate.arrival(b"4")])
+    second = gate.begin()
+    assert gate.by_bag() == {"bag0": [b"1", b"2", b"3"], "bag1": [b"4"]}
+    account = second.account(JOINTS)
+    assert (account.received, account.lost, account.head) == (1, 0, Head.WHOLE)
+
+
+def test_a_loss_between_two_messages_of_the_pre_roll_is_counted_and_one_before_it_is_not(make_gate: MakeGate) -> None:
+    gate = make_gate(pre_roll_ns=15 * MS)
+    for lost_before in (0, 3, 0, 2):
+        for _ in range(lost_before):
+            gate.arrival(b"lost")
+        fast_stream(gate, b"x")
+    account = gate.begin().account(JOINTS)
+    assert (account.received, account.lost, account.head) == (2, 2, Head.WHOLE)
+
+
+def test_where_an_unnamed_publisher_is_replaced_between_episodes_its_numbers_are_not_compared(
+    make_gate: MakeGate, make_channel: "MakeChannel"
+) -> None:
+    gate = make_gate()
+    gate.intake.accept(JOINTS, [gate.arrival(publisher=None, sequence=3)])
+    replaced = replace(make_channel(JOINTS, "joints"), publisher_gids=(b"new",))
+    gate.intake.set_channel(replaced, is_new_subscription=False)
+    episode = gate.begin()
+    gate.intake.accept(JOINTS, [gate.arrival(publisher=None, sequence=9)])
+    account = episode.account(JOINTS)
+    assert (account.received, account.lost, account.head) == (1, 0, Head.JOINED_LATE)
+
+
+def test_nobody_waits_for_the_end_of_our_own_events(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    episode = gate.begin()
+    gate.intake.inject(EVENTS_CHANNEL_ID, b"\0\1\0\0event")
+    gate.end(episode, waits_for_tails=True)
+    assert gate.queued_and_done()[1] == ["bag0"]
+    account = episode.account(EVENTS_CHANNEL_ID)
+    assert (account.received, account.lost, account.head, account.tail) == (1, 0, Head.WHOLE, Tail.CLOSED)

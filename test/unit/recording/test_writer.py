@@ -22,12 +22,14 @@ class Desk:
         self.faults: list[tuple[str, str]] = []
         self.queue = SampleQueue(max_bytes=2**20, on_drop=lambda _sample: None)
         self.writer = WriterThread(
-            self.queue, on_fault=lambda episode, error: self.faults.append((episode.id if episode else "", str(error)))
+            self.queue,
+            on_fault=lambda episode, error: self.faults.append((episode.id if episode else "", str(error))),
+            on_turn=lambda: None,
         )
         self.writer.start()
 
     def begin(self, episode: LiveEpisode) -> None:
-        self.queue.put_marker(lambda: self.writer.open_episode(episode))
+        self.queue.put_marker(lambda: self.writer.select(episode))
 
     def put(self, *data: bytes) -> None:
         self.queue.put([Sample(1, each, 1, 1, None, 1) for each in data])
@@ -35,7 +37,7 @@ class Desk:
     def end(self, episode: LiveEpisode) -> None:
         def seal() -> None:
             episode.bag.seal(custom_data={})
-            self.writer.close_episode()
+            self.writer.release(episode)
 
         self.queue.put_marker(seal)
 

@@ -1,0 +1,67 @@
+"""What the intake keeps for one channel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from humanoid_recorder.core.clocks import BatchClock
+from humanoid_recorder.core.latched import LatchedCache
+from humanoid_recorder.core.samples import Arrival, Sample
+from humanoid_recorder.core.streams import StampReader
+from humanoid_recorder.recording.channels import Channel
+
+_publisher_of = itemgetter(Arrival._fields.index("publisher"))
+_ANY_PUBLISHER = b""
+_MOST_PUBLISHERS_HEARD = 64
+
+
+@dataclass(slots=True)
+class Line:
+    """What the intake keeps for one channel."""
+
+    channel: Channel
+    read_stamp: StampReader | None
+    latched: LatchedCache | None
+    subscribed_ns: int
+    received: int = 0
+    received_bytes: int = 0
+    last_log_ns: int | None = None
+    tells_publishers_apart: bool = True
+    heard: dict[bytes, int] = field(default_factory=dict)
+    """The highest sequence number received of each publisher."""
+
+    def note_heard(self, arrivals: Sequence[Arrival]) -> None:
+        """Remember how far each publisher has come."""
+        for publisher in set(map(_publisher_of, arrivals)):
+            # DDS delivers the messages of one publisher in order.
+            last = next(arrival for arrival in reversed(arrivals) if arrival.publisher == publisher)
+            if last.sequence is not None:
+                self.heard[publisher or _ANY_PUBLISHER] = last.sequence
+        while len(self.heard) > _MOST_PUBLISHERS_HEARD:  # restarted again and again
+            del self.heard[next(iter(self.heard))]
+
+    def forget_replaced_publisher(self, channel: Channel) -> bool:
+        """Forget how far an unnamed publisher had come if another one has taken its place; tells whether it has."""
+        is_replaced = _ANY_PUBLISHER in self.heard and set(channel.publisher_gids) != set(self.channel.publisher_gids)
+        if is_replaced:
+            del self.heard[_ANY_PUBLISHER]
+        return is_replaced
+
+    def stamp(self, arrivals: Sequence[Arrival], clock: BatchClock) -> list[Sample]:
+        """Give every message its three times."""
+        channel_id, read_stamp, log_ns = self.channel.id, self.read_stamp, clock.log_ns
+        samples = []
+        for data, received_ns, source_ns, sequence, _publisher in arrivals:
+            logged_ns = log_ns(received_ns)
+            stamp_ns = None if read_stamp is None else read_stamp(data)
+            samples.append(Sample(channel_id, data, logged_ns, source_ns or logged_ns, stamp_ns, sequence or 0))
+        return samples
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What has arrived on a channel since it was subscribed, recorded or not."""
+
+    received: int
+    bytes: int
+    last_log_ns: int | None
