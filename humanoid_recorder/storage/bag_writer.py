@@ -32,6 +32,11 @@ from humanoid_recorder.storage.rosbag2_metadata import (
 )
 
 MAX_CHANNEL_ID = 65535
+_METADATA_BYTES = 1_000
+"""More than ``metadata.yaml`` takes without topics and names."""
+_METADATA_BYTES_PER_TOPIC = 400
+_METADATA_INDENT_BYTES = 16
+"""More than each line of a QoS profile is further in than in the channel."""
 _PACKAGE = "humanoid_recorder"
 
 
@@ -107,6 +112,7 @@ class BagWriter:
         self._ros_distro = ros_distro
         self._topics: dict[int, BagTopic] = {}
         self._schema_ids: dict[tuple[str, str], int] = {}
+        self._metadata_bytes = _METADATA_BYTES + 4 * len(directory.name)
         self._refuse_to_overwrite()
         try:
             self.unfinished_directory.mkdir()
@@ -144,6 +150,16 @@ class BagWriter:
         """The longest time the disk took to make a chunk durable."""
         return self._file.longest_sync_ns
 
+    @property
+    def summary_bytes(self) -> int:
+        """Upper bound of what ``seal`` has to write of what is known now, so that one can stop while there is room.
+
+        Open chunks, the index, ``metadata.yaml`` and its copy in the MCAP file. What is given to ``seal`` and to
+        ``add_metadata`` by then comes on top. Any thread may ask; what is on its way to the disk at that moment may
+        be left out.
+        """
+        return self._file.summary_bytes + 2 * self._metadata_bytes
+
     def add_topic(self, topic: BagTopic) -> None:
         """Announce a topic, before or while messages are written; its definition is on file before they are.
 
@@ -175,6 +191,10 @@ class BagWriter:
             compress=not is_compressed_type(topic.type),
         )
         self._topics[topic.channel_id] = topic
+        words = "".join((topic.name, topic.type, topic.type_hash, qos)).encode()
+        self._metadata_bytes += (
+            _METADATA_BYTES_PER_TOPIC + len(words) + _METADATA_INDENT_BYTES * len(qos.splitlines())
+        )
 
     def write(self, samples: Sequence[Sample]) -> None:
         """Take messages in, in the order given; full chunks are written and synced before this returns.

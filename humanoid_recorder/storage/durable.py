@@ -1,5 +1,6 @@
 """Files and directory entries that survive a power cut. All raise OSError; callers know what to say about it."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -16,9 +17,14 @@ def sync_directory(directory: Path) -> None:
 def write_atomically(path: Path, text: str) -> None:
     """Write or replace a text file so that a reader, or a power cut, finds the old one or the new one, never half."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):  # half a file only takes room on a full disk; the first error is raised
+            temporary.unlink()
+        raise
     sync_directory(path.parent)

@@ -207,3 +207,16 @@ def test_messages_of_an_unknown_channel_are_refused_together(tmp_path: Path) -> 
         file.write([sample(0), sample(1)._replace(channel_id=9)])
     file.finish()
     assert list(messages_in(tmp_path / "a.mcap")) == []
+
+
+@pytest.mark.parametrize("messages", [0, 1, 5, 1_000, 5_000])
+def test_what_finishing_takes_is_known_beforehand(tmp_path: Path, messages: int) -> None:
+    file = open_file(tmp_path / "a.mcap", chunk_bytes=100_000)
+    for at in range(2, 12):
+        file.add_channel(Channel(id=at, topic=f"/{at}", message_encoding="cdr", metadata={}, schema_id=1))
+    file.add_metadata("a", {"b": "c"})
+    file.write([sample(at)._replace(channel_id=1 + at % 11) for at in range(messages)])
+    said, before = file.summary_bytes, file.bytes_written
+    file.finish()
+    took = file.bytes_written - before
+    assert took <= said <= took + 100
