@@ -1,0 +1,376 @@
+"""What can still be read of an MCAP file that was never finished, or that is damaged anywhere.
+
+The file is read from its start, record by record. Damage costs the chunk it hits: what follows is found again by the
+head of the chunk, or by searching. The end of the data may be cut, zeroed (a power cut: the file had grown, its data
+had not arrived) or overwritten with anything.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from pathlib import Path
+
+from mcap.opcode import Opcode
+from mcap.records import Channel, McapRecord, Metadata, Schema, Statistics
+
+from humanoid_recorder.core.errors import BagReadError
+from humanoid_recorder.storage.mcap_file import MAGIC
+from humanoid_recorder.storage.mcap_scan_chunk import (
+    MESSAGE_FIELDS,
+    RECORD_HEAD,
+    ChunkHead,
+    Parsed,
+    parse,
+    parse_torn,
+)
+from humanoid_recorder.storage.mcap_scan_records import DamagedFile, parse_record
+from humanoid_recorder.storage.mcap_source import StoredMessage
+from humanoid_recorder.storage.recovery_report import Hole
+
+_NS_PER_DAY = 86_400_000_000_000
+_LONGEST_RUN_BYTES = 4 * 1024 * 1024
+
+
+class PartKind(Enum):
+    """What a part of a file is."""
+
+    CHUNK = auto()
+    TORN_CHUNK = auto()
+    MESSAGES = auto()
+    """Messages outside of chunks, one behind the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file that holds messages which can be taken."""
+
+    kind: PartKind
+    offset: int
+    end: int
+
+
+@dataclass(slots=True)
+class MessageCount:
+    """Messages of one channel. Times are log times in ns since the epoch, gaps in the order of the file."""
+
+    count: int = 0
+    payload_bytes: int = 0
+    first_ns: int | None = None
+    """Of the message that comes first."""
+    last_ns: int | None = None
+    """The latest."""
+    longest_gap_ns: int = 0
+    longest_gap_at_ns: int | None = None
+
+    def add(self, message: StoredMessage) -> None:
+        """Count a message."""
+        self.count += 1
+        self.payload_bytes += len(message.data)
+        if self.last_ns is None:
+            self.first_ns = self.last_ns = message.log_ns
+        elif message.log_ns > self.last_ns:
+            if message.log_ns - self.last_ns > self.longest_gap_ns:
+                self.longest_gap_ns, self.longest_gap_at_ns = message.log_ns - self.last_ns, self.last_ns
+            self.last_ns = message.log_ns
+
+
+@dataclass(slots=True)
+class FileScan:
+    """What was found in one file. Times are log times in ns since the epoch."""
+
+    path: Path
+    size_bytes: int
+    parts: list[Part] = field(default_factory=list)
+    schemas: dict[int, Schema] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+    metadata: list[Metadata] = field(default_factory=list)
+    found_messages: dict[int, MessageCount] = field(default_factory=dict)
+    """By channel id, channels without messages left out, unknown channels included."""
+    holes: list[Hole] = field(default_factory=list)
+    damaged_chunks: int = 0
+    torn_tail_messages: int = 0
+    torn_until_ns: int | None = None
+    """Latest log time that the torn chunk held; None where no chunk is torn."""
+    attachments: int = 0
+    compressions: set[str] = field(default_factory=set)
+    last_ns: int | None = None
+    """Latest of all."""
+    is_ended: bool = False
+    """Whether the writer had written all messages: what stands behind them is there."""
+    expected: int | None = None
+    """Messages that the writer counted; None where it did not come to that."""
+
+    @property
+    def lost_bytes(self) -> int:
+        """All holes together."""
+        return sum(hole.size_bytes for hole in self.holes)
+
+    @property
+    def usable(self) -> dict[int, MessageCount]:
+        """Messages by channel id, of the channels that are known; those without messages included."""
+        return {channel_id: self.found_messages.get(channel_id, MessageCount()) for channel_id in self.channels}
+
+    @property
+    def orphans(self) -> int:
+        """Messages of channels that are not known."""
+        return sum(each.count for channel_id, each in self.found_messages.items() if channel_id not in self.channels)
+
+    def messages(self) -> Iterator[tuple[int, list[StoredMessage]]]:
+        """Read again what can be taken, in file order: how far the file has been read, and messages.
+
+        Raises:
+            BagReadError: The disk does not give them any more.
+        """
+        try:
+            with DamagedFile(self.path) as file:
+                for part in self.parts:
+                    messages = [m for m in _read_part(file, part, self.channels) if m.channel_id in self.channels]
+                    yield part.end, messages
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+
+def scan_file(path: Path, *, on_progress: Callable[[int], None] | None = None) -> FileScan:
+    """Find everything that can still be read of a file.
+
+    Args:
+        path: An MCAP file in whatever state.
+        on_progress: Told how many bytes have been read; may block, or raise to give up.
+
+    Raises:
+        BagReadError: It cannot be read at all, or there is no MCAP in it.
+    """
+    try:
+        with DamagedFile(path) as file:
+            scanner = _Scanner(file, FileScan(path, file.size))
+            for done in scanner.steps():
+                if on_progress is not None:
+                    on_progress(done)
+            return scanner.found
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+class _Scanner:
+    """One pass over a file."""
+
+    def __init__(self, file: DamagedFile, found: FileScan) -> None:
+        self._file = file
+        self.found = found
+        self._limit = file.data_end
+        self._has_loose_messages = False
+        self._unproved: tuple[int, int] | None = None
+        """Begin and end of the last message outside of chunks, which the record behind it will vouch for."""
+        self._open_holes: list[int] = []
+        """Holes behind which nothing has been found yet."""
+
+    def steps(self) -> Iterator[int]:
+        """Read on; yields how far."""
+        file, found = self._file, self.found
+        if not file.data_end:
+            raise BagReadError(f"{found.path} is empty{' (all zero)' if file.size else ''}: nothing can be recovered.")
+        self._read_summary()
+        at: int | None = len(MAGIC) if file.read(0, len(MAGIC)) == MAGIC else self._resume(0, 0)
+        if at is None:
+            raise BagReadError(f"{found.path} is not an MCAP file.")
+        while at is not None and at < self._limit:
+            at = self._step(at)
+            yield min(at or file.size, file.size)
+        if at is not None and at <= file.data_end:
+            self._prove()
+
+    def _step(self, at: int) -> int | None:
+        """Take the record at an offset; returns where the next one is, None behind the last."""
+        file = self._file
+        if file.read(at, 1)[0] == Opcode.CHUNK:
+            return self._chunk(at)
+        record = file.record(at)
+        if record is None or not file.is_record(at):
+            if self._is_cut(at):
+                self._prove()
+            self._unproved = None  # else the damage may have begun in it
+            return self._resume(at, at + 1)
+        opcode, end = record
+        if opcode == Opcode.MESSAGE:
+            return self._loose_message(at, end)
+        self._prove()
+        if opcode in (Opcode.DATA_END, Opcode.FOOTER):
+            self.found.is_ended = True
+            return None
+        if opcode == Opcode.ATTACHMENT:
+            self.found.attachments += 1
+        elif opcode != Opcode.MESSAGE_INDEX:
+            self._define(file.parsed(at, end))
+        return end
+
+    # Chunks ----------------------------------------------------------------------------------------------------------
+
+    def _chunk(self, at: int) -> int | None:
+        file, found = self._file, self.found
+        head = ChunkHead.read(file.read, at)
+        if head is None:
+            following = self._resume(at, at + 1)
+            found.damaged_chunks += following is not None
+            return following
+        if head.end <= file.size:
+            records = head.unpack(file.read(head.data_at, head.end - head.data_at))
+            if records is not None:
+                self._prove()
+                self._take(PartKind.CHUNK, head, parse(records))
+                return head.end
+            if head.end < file.size and file.is_record(head.end):
+                found.damaged_chunks += 1
+                self._hole(at, head.end, head=head)
+                return head.end
+        following = file.find_record(at + RECORD_HEAD.size, limit=self._limit, with_messages=self._has_loose_messages)
+        if following is None:
+            self._torn_chunk(head)
+            return None
+        found.damaged_chunks += 1
+        self._hole(at, following, head=head)
+        return following
+
+    def _torn_chunk(self, head: ChunkHead) -> None:
+        parsed = _read_torn(self._file, head, self.found.channels)
+        self._take(PartKind.TORN_CHUNK, head, parsed)
+        self.found.torn_until_ns = head.end_ns
+        self.found.torn_tail_messages += len(parsed.messages)
+        taken_bytes = sum(RECORD_HEAD.size + MESSAGE_FIELDS.size + len(m.data) for m in parsed.messages)
+        begin = head.data_at + taken_bytes + sum(map(len, parsed.definitions))
+        if head.compression and parsed.messages:  # where in the stream the last one ends cannot be told
+            begin = self._file.data_end
+        if begin < self._file.data_end:
+            self._hole(begin, self._file.data_end)
+
+    def _take(self, kind: PartKind, head: ChunkHead, parsed: Parsed) -> None:
+        for definition in parsed.definitions:
+            self._define(parse_record(definition))
+        self.found.compressions.add(head.compression)
+        if parsed.messages:
+            self.found.parts.append(Part(kind, head.offset, min(head.end, self._file.size)))
+            self._count(parsed.messages)
+
+    # Messages outside of chunks --------------------------------------------------------------------------------------
+
+    def _loose_message(self, at: int, end: int) -> int | None:
+        channel_id, _, log_ns, _ = MESSAGE_FIELDS.unpack(self._file.read(at + RECORD_HEAD.size, MESSAGE_FIELDS.size))
+        last_ns = self.found.last_ns
+        if channel_id not in self.found.channels or (last_ns is not None and abs(log_ns - last_ns) > _NS_PER_DAY):
+            self._unproved = None
+            return self._resume(at, at + 1)
+        self._prove()
+        self._has_loose_messages = True
+        self._unproved = (at, end)
+        return end
+
+    def _prove(self) -> None:
+        """Take the message that was waiting for what follows it."""
+        if self._unproved is None:
+            return
+        (begin, end), self._unproved = self._unproved, None
+        parts = self.found.parts
+        self._count(parse(self._file.read(begin, end - begin)).messages)
+        is_next = bool(parts) and parts[-1].kind is PartKind.MESSAGES and parts[-1].end == begin
+        if is_next and end - parts[-1].offset <= _LONGEST_RUN_BYTES:
+            begin = parts.pop().offset
+        parts.append(Part(PartKind.MESSAGES, begin, end))
+
+    def _is_cut(self, at: int) -> bool:
+        """Whether a record begins here that runs past the end of the data."""
+        head = self._file.read(at, RECORD_HEAD.size)
+        if head[0] not in {*Opcode}:
+            return False
+        return len(head) < RECORD_HEAD.size or at + RECORD_HEAD.unpack(head)[1] > self._file.data_end
+
+    # What is known of the file ---------------------------------------------------------------------------------------
+
+    def _define(self, record: McapRecord | None) -> None:
+        """Note a schema, a channel or metadata; the first of an id holds, since a later one may be a damaged copy."""
+        found = self.found
+        if isinstance(record, Schema):
+            found.schemas.setdefault(record.id, record)
+        elif isinstance(record, Channel):
+            found.channels.setdefault(record.id, record)
+        elif isinstance(record, Metadata):
+            found.metadata.append(record)
+
+    def _read_summary(self) -> None:
+        """Where a summary is proved by its checksum, believe its definitions, and look for messages before it only."""
+        summary = self._file.summary_records()
+        if summary is not None:
+            self._limit, records = summary
+            self.found.is_ended = True
+            for record in records:
+                self._define(record)
+                if isinstance(record, Statistics):
+                    self.found.expected = record.message_count
+
+    def _count(self, messages: Sequence[StoredMessage]) -> None:
+        counts = self.found.found_messages
+        for message in messages:
+            counts.setdefault(message.channel_id, MessageCount()).add(message)
+        times = [message.log_ns for message in messages]
+        self.found.last_ns = max(times if self.found.last_ns is None else [self.found.last_ns, *times])
+        self._end_holes(min(times))
+
+    # Damage ----------------------------------------------------------------------------------------------------------
+
+    def _resume(self, at: int, begin: int) -> int | None:
+        """Note damage at an offset and search for what follows it."""
+        following = self._file.find_record(begin, limit=self._limit, with_messages=self._has_loose_messages)
+        if following is not None or self.found.parts or self.found.channels:
+            self._hole(at, self._limit if following is None else following)
+        return following
+
+    def _hole(self, begin: int, end: int, *, head: ChunkHead | None = None) -> None:
+        last_ns = self.found.last_ns
+        hole = Hole(
+            file=self.found.path.name,
+            offset=begin,
+            size_bytes=end - begin,
+            begins_ns=head.start_ns if head else last_ns,
+            ends_ns=head.end_ns if head else None,
+            messages=self._indexed_messages(end) if head else None,
+        )
+        if head is None:
+            self._open_holes.append(len(self.found.holes))
+        self.found.holes.append(hole)
+
+    def _end_holes(self, log_ns: int) -> None:
+        """Say of damage without a head that messages follow from ``log_ns`` on."""
+        for at in self._open_holes:
+            self.found.holes[at] = replace(self.found.holes[at], ends_ns=log_ns)
+        self._open_holes.clear()
+
+    def _indexed_messages(self, at: int) -> int | None:
+        """Count the messages of a chunk by the message indexes behind it."""
+        total: int | None = None
+        while (record := self._file.record(at)) is not None and record[0] == Opcode.MESSAGE_INDEX:
+            entries = self._file.index_entries(at, record[1])
+            if entries is None:
+                return None
+            total, at = (total or 0) + entries, record[1]
+        return total
+
+
+def _read_part(file: DamagedFile, part: Part, channels: dict[int, Channel]) -> list[StoredMessage]:
+    if part.kind is PartKind.MESSAGES:
+        return parse(file.read(part.offset, part.end - part.offset)).messages
+    head = ChunkHead.read(file.read, part.offset)
+    if head is None:
+        raise BagReadError(f"The file changed while it was being read, at byte {part.offset}.")
+    if part.kind is PartKind.TORN_CHUNK:
+        return _read_torn(file, head, channels).messages
+    return parse(head.unpack(file.read(head.data_at, head.end - head.data_at)) or b"").messages
+
+
+def _read_torn(file: DamagedFile, head: ChunkHead, channels: dict[int, Channel]) -> Parsed:
+    data = file.read(head.data_at, min(head.end, file.data_end) - head.data_at)
+    return parse_torn(head.unpack_torn(data), head, channels.keys())
+
+
+def _unreadable(path: Path, error: OSError) -> BagReadError:
+    return BagReadError(
+        f"Cannot read {path}: {error.strerror or error}.",
+        remedy="If the disk reports errors (see `dmesg`), copy the file with ddrescue first and recover the copy.",
+    )
