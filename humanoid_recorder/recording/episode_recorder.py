@@ -8,6 +8,7 @@ from functools import partial
 from threading import RLock
 
 from humanoid_recorder.core.cdr import encode_string_message
+from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.errors import BagWriteError, CommandRefused
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End, Labels, Outcome
@@ -22,7 +23,7 @@ from humanoid_recorder.recording.sealed_episodes import SealedEpisode, SealedEpi
 from humanoid_recorder.recording.sealing import describe, seal_episode, write_start
 from humanoid_recorder.recording.stopped_episodes import StoppedEpisodes
 from humanoid_recorder.recording.writer import WriterThread
-from humanoid_recorder.storage.bag_writer import BagWriter
+from humanoid_recorder.storage.bag_writer import BagOptions, BagWriter
 from humanoid_recorder.storage.episode_file import ProvenanceRecord
 from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
 
@@ -37,6 +38,7 @@ class RecorderOptions:
     queue_max_bytes: int = 256 * 1024 * 1024
     pre_roll_ns: int = 0
     pre_roll_max_bytes: int = 256 * 1024 * 1024
+    compression: Compression = Compression.NONE
 
 
 class EpisodeRecorder:
@@ -244,7 +246,11 @@ class EpisodeRecorder:
     def _new_episode(self) -> LiveEpisode:
         now_ns = time.time_ns()
         episode_id = new_episode_id(now_ns, self._options.robot)
-        bag = BagWriter(self.folder.episode_directory(episode_id), ros_distro=self._options.ros_distro)
+        bag = BagWriter(
+            self.folder.episode_directory(episode_id),
+            options=BagOptions(compression=self._options.compression),
+            ros_distro=self._options.ros_distro,
+        )
         try:
             bag.add_topic(events_topic(self._options.events_topic))
             bag.add_metadata("foxglove", {"deviceName": self._options.robot})

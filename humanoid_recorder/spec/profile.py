@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.streams import Stream, StreamKind
 from humanoid_recorder.spec.model import Path as KeyPath
 from humanoid_recorder.spec.model import Positive, SpecModel, refuse
@@ -71,6 +72,13 @@ class SyncSpec(SpecModel):
         return float(fixed["rate"]) if fixed else None
 
 
+class RecordingSpec(SpecModel):
+    """How this robot is recorded."""
+
+    compression: Compression = Compression.NONE
+    """Of what is not compressed already; a parameter of the recorder may say otherwise."""
+
+
 def _no_joint(joint: str, joints: tuple[str, ...]) -> str:
     return f"{joint!r} is not one of robot.joints{did_you_mean(joint, joints)}"
 
@@ -86,6 +94,7 @@ class RobotProfile(SpecModel):
     robot: RobotSpec
     streams: Annotated[dict[StreamName, StreamSpec], Field(min_length=1)]
     sync: SyncSpec | None = None
+    recording: RecordingSpec = RecordingSpec()
     action: ActionSpec | None = None
     limits: LimitsSpec | None = None
 
