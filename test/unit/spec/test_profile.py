@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.core.streams import FieldStamp, StampSource, Stream, StreamKind
 from humanoid_recorder.spec.motion_spec import COMMAND_TYPES, JointLimits
@@ -107,6 +108,20 @@ def test_the_clock_is_a_stream_or_a_rate(clock: str, stream: str | None, rate_hz
 
 
 @pytest.mark.parametrize(
+    ("section", "compression"),
+    [
+        ("", Compression.NONE),
+        ("recording: {}", Compression.NONE),
+        ("recording: {compression: none}", Compression.NONE),
+        ("recording: {compression: lz4}", Compression.LZ4),
+        ("recording: {compression: zstd}", Compression.ZSTD),
+    ],
+)
+def test_a_bag_is_compressed_when_the_profile_says_so(section: str, compression: Compression) -> None:
+    assert read(GOOD + section).recording.compression is compression
+
+
+@pytest.mark.parametrize(
     ("right", "wrong", "complaint"),
     [
         ("rate_hz: 500", "rate_hx: 500", "3: streams.joints.rate_hx: unknown key; did you mean 'rate_hz'?"),
@@ -161,6 +176,16 @@ def test_the_clock_is_a_stream_or_a_rate(clock: str, stream: str | None, rate_hz
             "6: streams.bones.stamp.type: 'int6' is not one of int32, uint32, int64, uint64; did",
         ),
         ("type: int64", "type: uint32", "6: streams.bones.stamp.unit: uint32 in ms cannot hold a time since the epoch"),
+        (
+            "sync: {clock: joints}",
+            "recording: {compression: zstandard}",
+            "8: recording.compression: 'zstandard' is not one of none, lz4, zstd",
+        ),
+        (
+            "sync: {clock: joints}",
+            "recording: {compresion: lz4}",
+            "8: recording.compresion: unknown key; did you mean 'compression'?",
+        ),
         ("clock: joints", "clock: joint", "8: sync.clock: there is no stream 'joint'; did you mean 'joints'?"),
         (
             "clock: joints",
@@ -283,6 +308,8 @@ def profile_values(draw: st.DrawFn) -> dict[str, object]:
     }
     if draw(st.booleans()):
         value["sync"] = {"clock": "30 Hz", "tolerance_ms": draw(POSITIVE), "stamp": "log"}
+    if draw(st.booleans()):
+        value["recording"] = {"compression": draw(st.sampled_from(Compression)).value}
     if draw(st.booleans()):
         limits = st.fixed_dictionaries({}, optional={"effort_nm": POSITIVE, "jerk_rad_s3": POSITIVE})
         value["limits"] = {"joints": {joint: draw(limits) for joint in joints}}
