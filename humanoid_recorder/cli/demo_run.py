@@ -1,6 +1,7 @@
 """Running a demo: the robot publishes, the recorder records, and both are gone at the end, whatever happens."""
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -153,13 +154,15 @@ def _simulated(
         return child
 
     try:
-        robot = start("sim_humanoid", {"task": request.task, "stop_with_parent": True})
-        start("recorder", {"profile": profile, "out": request.out, "task": request.task, "stop_with_parent": True})
+        robot = start("sim_humanoid", {"task": request.task, "stop_with_parent": os.getpid()})
+        start(
+            "recorder", {"profile": profile, "out": request.out, "task": request.task, "stop_with_parent": os.getpid()}
+        )
         yield (
             robot,
             start(
                 "sim_attempts",
-                {"attempts": request.episodes, "longest_s": _ATTEMPT_S, "stop_with_parent": True},
+                {"attempts": request.episodes, "longest_s": _ATTEMPT_S, "stop_with_parent": os.getpid()},
                 results=folder / "results",
             ),
         )

@@ -1,6 +1,7 @@
 """What ``humanoid-recorder record`` was asked to do, checked."""
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -76,7 +77,7 @@ class RecordRequest:
             "exclude": self.choice.exclude,
             "out": str(self.out.expanduser().absolute()),
             "pre_roll_s": self.pre_roll_s,
-            "stop_with_parent": True,
+            "stop_with_parent": os.getpid(),
             **labels,
         }
         if self.choice.profile is not None:

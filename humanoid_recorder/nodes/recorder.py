@@ -223,6 +223,8 @@ class Recorder(LifecycleNode, RunnableNode):
 
     def _publish(self, state: RecorderState) -> None:
         self._log.follow(state)
+        if not self.context.ok():
+            return  # somebody has shut rclpy down; the log is all that is left
         self._state_publisher.publish(String(data=state.model_dump_json()))
         self._diagnostics_publisher.publish(diagnostics(state))
 

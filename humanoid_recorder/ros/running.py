@@ -13,15 +13,16 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy.executors import Executor, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
-from humanoid_recorder.core.errors import HumanoidRecorderError
+from humanoid_recorder.core.errors import EXIT_BAD, HumanoidRecorderError
 
 STOP_WITH_PARENT = "stop_with_parent"
 _LONGEST_WAIT_S = 0.5
@@ -38,8 +39,8 @@ class RunnableNode(Node, ABC):
 
 def declare_stop_with_parent(node: Node) -> None:
     """Declare the parameter by which ``run_node`` ends a node when the process that started it has gone."""
-    description = "End when the process that started this one has gone."
-    node.declare_parameter(STOP_WITH_PARENT, False, ParameterDescriptor(description=description))
+    description = "Process id of whoever started this process: it ends when that one has gone. 0 = never."
+    node.declare_parameter(STOP_WITH_PARENT, 0, ParameterDescriptor(description=description))
 
 
 class StopRequest:
@@ -90,8 +91,8 @@ def ros_context(args: Sequence[str] | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def spinning(*nodes: Node) -> Iterator[Executor]:
-    """Spin nodes in one thread of their own for as long as the block lasts.
+def spinning(*nodes: Node, on_shutdown: Callable[[], None] = lambda: None) -> Iterator[Executor]:
+    """Spin nodes in one thread of their own for as long as the block lasts, or until somebody shuts rclpy down.
 
     A callback that fails is logged and the spinning goes on: a recorder whose display fails must still hear "stop".
 
@@ -102,7 +103,7 @@ def spinning(*nodes: Node) -> Iterator[Executor]:
     for node in nodes:
         executor.add_node(node)
     done: Future[None] = Future(executor=executor)
-    thread = threading.Thread(target=_spin, args=(executor, done, nodes[0]), name="executor")
+    thread = threading.Thread(target=_spin, args=(executor, done, nodes[0], on_shutdown), name="executor")
     thread.start()
     try:
         yield executor
@@ -113,17 +114,20 @@ def spinning(*nodes: Node) -> Iterator[Executor]:
         executor.shutdown()
 
 
-def _spin(executor: Executor, done: "Future[None]", node: Node) -> None:
+def _spin(executor: Executor, done: "Future[None]", node: Node, on_shutdown: Callable[[], None]) -> None:
     last = ""
-    while not done.done():
+    while node.context.ok() and not done.done():
         try:
             executor.spin_until_future_complete(done)
-            return  # done, or the context has gone
+        except ExternalShutdownException:
+            break
         except Exception as error:  # any callback's
             report = "".join(traceback.format_exception(error))
             if report != last:
                 node.get_logger().error(f"a callback failed, which is a mistake in the program:\n{report}")
             last = report
+    if not done.done():
+        on_shutdown()
 
 
 def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[str] | None = None) -> int:
@@ -136,7 +140,6 @@ def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[st
     Returns:
         The exit code of the process: 0 after a signal, else what the error or the stop request says.
     """
-    parent_pid = os.getppid()
     stop = StopRequest()
     with stop_on_signals(stop), ros_context(args):
         try:
@@ -145,24 +148,35 @@ def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[st
             print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is no node yet whose logger could say it
             return error.exit_code
         try:
-            with spinning(node):
-                _wait(stop, parent_pid=parent_pid if _stops_with_parent(node) else None)
+            with spinning(node, on_shutdown=partial(_report_shutdown, node, stop)):
+                _wait(stop, parent_pid=_parent_to_stop_with(node))
                 node.close(stop.reason)
         finally:
             node.destroy_node()
     return stop.exit_code
 
 
-def _stops_with_parent(node: Node) -> bool:
-    return node.has_parameter(STOP_WITH_PARENT) and bool(node.get_parameter(STOP_WITH_PARENT).value)
+def _report_shutdown(node: Node, stop: StopRequest) -> None:
+    reason = "rclpy was shut down under the node"
+    node.get_logger().error(f"{reason}: nothing can be received or published any more")
+    stop.request(reason, exit_code=EXIT_BAD)
 
 
-def _wait(stop: StopRequest, *, parent_pid: int | None) -> None:
+def _parent_to_stop_with(node: Node) -> int:
+    """Return the process id that the parent must have, 0 for any.
+
+    It is told to us: by the time we could look it up, a second after we were started, the parent may have gone.
+    """
+    return int(node.get_parameter(STOP_WITH_PARENT).value or 0) if node.has_parameter(STOP_WITH_PARENT) else 0
+
+
+def _wait(stop: StopRequest, *, parent_pid: int) -> None:
     """Wait for the request to stop, which a parent that has gone makes too.
 
     Never without a limit: Python runs a signal's handler in this thread, and a signal that comes in the moment before
     the thread begins to wait is noticed only when it wakes.
     """
-    while not stop.wait(_LONGEST_WAIT_S):
-        if parent_pid is not None and os.getppid() != parent_pid:
+    while not stop.is_requested:
+        if parent_pid and os.getppid() != parent_pid:
             stop.request("the parent process has gone")
+        stop.wait(_LONGEST_WAIT_S)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import sys
+import rclpy
 from rclpy.node import Node
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
@@ -31,12 +32,15 @@ class Sample(RunnableNode):
 
     def _tick(self) -> None:
         self._ticks += 1
+        if self._mood == "is shut down":
+            rclpy.shutdown()
         print("tick", self._ticks, flush=True)
         if self._mood == "fails" and self._ticks < 4:
             raise KeyError("a mistake")
 
     def close(self, reason: str) -> None:
-        self._publisher.publish(String(data=reason))
+        if self.context.ok():
+            self._publisher.publish(String(data=reason))
         print("closing:", reason, flush=True)
 
 if __name__ == "__main__":
@@ -84,8 +88,8 @@ def test_a_node_ends_when_the_process_that_started_it_has_gone(
     start_node: "StartNode", module: str, tmp_path: Path
 ) -> None:
     (tmp_path / "parent_of_sample.py").write_text(
-        "import signal, subprocess, sys\n"
-        "arguments = ['--ros-args', '-p', 'stop_with_parent:=true']\n"
+        "import os, signal, subprocess, sys\n"
+        "arguments = ['--ros-args', '-p', f'stop_with_parent:={os.getpid()}']\n"
         "subprocess.Popen([sys.executable, '-m', 'sample_node', *arguments])\n"
         "signal.pause()\n"
     )
@@ -94,3 +98,24 @@ def test_a_node_ends_when_the_process_that_started_it_has_gone(
     parent.signal(signal.SIGKILL)
     # The orphan has the parent's output; it ends before the reader of that output does.
     assert parent.wait_for("closing: the parent process has gone")
+
+
+def test_a_node_ends_when_the_process_that_started_it_had_gone_before_the_node_was_up(
+    start_node: "StartNode", module: str, tmp_path: Path
+) -> None:
+    (tmp_path / "hasty_parent.py").write_text(
+        "import os, subprocess, sys\n"
+        "arguments = ['--ros-args', '-p', f'stop_with_parent:={os.getpid()}']\n"
+        "subprocess.Popen([sys.executable, '-m', 'sample_node', *arguments])\n"
+    )
+    parent = start_node("hasty_parent")
+    parent.process.wait()
+    assert parent.wait_for("closing: the parent process has gone")
+
+
+def test_a_node_whose_context_is_shut_down_under_it_closes_and_says_so(start_node: "StartNode", module: str) -> None:
+    node = start_node(module, "-p", "mood:=is shut down")
+    assert node.wait() == 1, node.output
+    assert "rclpy was shut down under the node: nothing can be received or published any more" in node.output
+    assert "closing: rclpy was shut down under the node" in node.output
+    assert "Traceback" not in node.output

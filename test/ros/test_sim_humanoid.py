@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +101,9 @@ def start(start_node: "StartNode") -> Callable[..., "NodeProcess"]:
     """Starts the robot, which ends by itself when the tests are killed."""
 
     def begin(*parameters: str, namespace: str = "") -> "NodeProcess":
-        arguments = [part for parameter in ("stop_with_parent:=true", *parameters) for part in ("-p", parameter)]
+        arguments = [
+            part for parameter in (f"stop_with_parent:={os.getpid()}", *parameters) for part in ("-p", parameter)
+        ]
         return start_node(MODULE, *arguments, namespace=namespace)
 
     return begin
