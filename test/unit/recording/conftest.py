@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pytest
 
+from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.errors import BagWriteError
 from humanoid_recorder.core.message_type import MessageType
 from humanoid_recorder.core.qos import Durability, QosOffer, adapt_request
@@ -81,7 +82,14 @@ def make_description() -> Channel:
 class Rig:
     """A recorder, and an ingest that delivers what the test says."""
 
-    def __init__(self, out: Path, *, queue_max_bytes: int = 2**28, pre_roll_ns: int = 0) -> None:
+    def __init__(
+        self,
+        out: Path,
+        *,
+        queue_max_bytes: int = 2**28,
+        pre_roll_ns: int = 0,
+        compression: Compression = Compression.NONE,
+    ) -> None:
         self.folder = SessionFolder.open(out, robot="g1", now_ns=time.time_ns())
         self.changes = 0
         self.flush_error: Exception | None = None
@@ -96,6 +104,7 @@ class Rig:
                 ros_distro="kilted",
                 queue_max_bytes=queue_max_bytes,
                 pre_roll_ns=pre_roll_ns,
+                compression=compression,
             ),
             provenance=lambda: PROVENANCE,
             flush=self.take_waiting,
@@ -165,16 +174,20 @@ class Rig:
 class MakeRig(Protocol):
     """Makes a recorder that is closed after the test."""
 
-    def __call__(self, *, queue_max_bytes: int = 2**28, pre_roll_ns: int = 0) -> Rig: ...
+    def __call__(
+        self, *, queue_max_bytes: int = 2**28, pre_roll_ns: int = 0, compression: Compression = Compression.NONE
+    ) -> Rig: ...
 
 
 @pytest.fixture
 def make_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRig]:
     rigs: list[Rig] = []
 
-    def make(*, queue_max_bytes: int = 2**28, pre_roll_ns: int = 0) -> Rig:
+    def make(
+        *, queue_max_bytes: int = 2**28, pre_roll_ns: int = 0, compression: Compression = Compression.NONE
+    ) -> Rig:
         out = tmp_path_factory.mktemp("out")
-        rigs.append(Rig(out, queue_max_bytes=queue_max_bytes, pre_roll_ns=pre_roll_ns))
+        rigs.append(Rig(out, queue_max_bytes=queue_max_bytes, pre_roll_ns=pre_roll_ns, compression=compression))
         return rigs[-1]
 
     threads = set(threading.enumerate())
