@@ -121,7 +121,7 @@ class BagWriter:
         try:
             self._file = McapFile(
                 self.unfinished_directory / f"{directory.name}_0.mcap",
-                library=_library(),
+                library=library(),
                 chunk_bytes=options.chunk_bytes,
                 chunk_age_ns=options.chunk_age_ns,
                 compression=options.compression,
@@ -311,7 +311,8 @@ class BagWriter:
         )
 
 
-def _library() -> str:
+def library() -> str:
+    """Return name and version of what writes, for the header of a file."""
     try:
         return f"{_PACKAGE} {importlib.metadata.version(_PACKAGE)}"
     except importlib.metadata.PackageNotFoundError:
