@@ -59,6 +59,7 @@ class ActiveRecorder:
                 queue_max_bytes=parameters.queue_max_bytes,
                 pre_roll_ns=parameters.pre_roll_ns,
                 pre_roll_max_bytes=parameters.pre_roll_max_bytes,
+                compression=parameters.compression,
             ),
             provenance=lambda: collect_provenance(
                 parameters.profile, robot=self._robot, middleware=get_rmw_implementation_identifier()

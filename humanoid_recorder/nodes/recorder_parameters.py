@@ -12,6 +12,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.core.labels import Labels
 from humanoid_recorder.core.streams import Stream
@@ -37,6 +38,7 @@ _PARAMETERS: dict[str, tuple[str | bool | float | int | list[str], str]] = {
     "pre_roll_s": (0.0, "Keep this much from before the start."),
     "pre_roll_max_mb": (256, "And at most this much of it."),
     "queue_max_mb": (256, "Memory for messages that wait to be written; what does not fit is dropped and counted."),
+    "compression": ("", "How bags are compressed: none, lz4 or zstd. Empty: as the profile says, or not at all."),
     "ingest": ("wait_set", "How messages are taken: wait_set (fast) or executor (portable)."),
     "allow_sim_time": (False, "Record although use_sim_time is set."),
     "instance": ("", "Name of this process in ~/state, by which who started it knows it; empty: a random one."),
@@ -56,6 +58,7 @@ class RecorderParameters:
     pre_roll_ns: int
     pre_roll_max_bytes: int
     queue_max_bytes: int
+    compression: Compression
     ingest: str
     """wait_set or executor."""
 
@@ -143,8 +146,20 @@ def read_parameters(node: Node) -> RecorderParameters:
         pre_roll_ns=round(number("pre_roll_s") * 1e9),
         pre_roll_max_bytes=round(number("pre_roll_max_mb") * 1e6),
         queue_max_bytes=round(number("queue_max_mb") * 1e6),
+        compression=_compression(text("compression"), profile),
         ingest=text("ingest"),
     )
+
+
+def _compression(asked_for: str, profile: LoadedProfile | None) -> Compression:
+    if not asked_for:
+        return profile.profile.recording.compression if profile else Compression.NONE
+    try:
+        return Compression(asked_for)
+    except ValueError as error:
+        raise SpecError(
+            f"There is no compression {asked_for!r}.", remedy=f"It is one of {', '.join(Compression)}."
+        ) from error
 
 
 def _streams(node: Node, profile: LoadedProfile) -> tuple[Stream, ...]:
