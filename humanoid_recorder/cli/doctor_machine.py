@@ -15,14 +15,14 @@ from rich.filesize import decimal
 
 from humanoid_recorder.cli.doctor_finding import Finding, ok, problem, warning
 from humanoid_recorder.recording.clock_sync import is_clock_synchronised
+from humanoid_recorder.recording.disk_limits import DiskLimits, DiskLoad, Outlook
+from humanoid_recorder.storage.disk_space import DiskSpace, disk_space
 
 MEGABYTE = 1_000_000
 FULL_LOAD_BYTES_PER_S = 30 * MEGABYTE
 """A humanoid with seven compressed cameras, 500 Hz joints and 1 kHz wrists."""
 _GOOD_WRITE_BYTES_PER_S = 2 * FULL_LOAD_BYTES_PER_S
 _LONG_SYNC_S = 1.0
-_LITTLE_FREE_BYTES = 20_000 * MEGABYTE
-_NO_FREE_BYTES = 2_000 * MEGABYTE
 _WRITE_PIECE_BYTES = 4 * 1024 * 1024
 _MOST_WRITTEN_BYTES = 256 * MEGABYTE
 _LONGEST_WRITE_S = 2.0
@@ -39,7 +39,7 @@ class DiskReading:
     """The disk that recordings go to."""
 
     folder: str
-    free_bytes: int
+    space: DiskSpace
     written_bytes: int
     seconds: float
     longest_sync_s: float
@@ -63,8 +63,8 @@ def read_disk(out: Path, *, most_bytes: int = _MOST_WRITTEN_BYTES) -> DiskReadin
     folder = out.absolute()
     while not folder.exists():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    most = min(most_bytes, free // 4)
+    space = disk_space(folder)
+    most = min(most_bytes, space.free_bytes // 4)
     piece = os.urandom(_WRITE_PIECE_BYTES)  # a disk that compresses would be too good with zeros
     written, longest_s = 0, 0.0
     with tempfile.TemporaryFile(dir=folder) as file:
@@ -76,21 +76,28 @@ def read_disk(out: Path, *, most_bytes: int = _MOST_WRITTEN_BYTES) -> DiskReadin
             os.fdatasync(file.fileno())
             longest_s = max(longest_s, time.monotonic() - before_s)
         seconds = max(time.monotonic() - begin_s, 1e-9)
-    return DiskReading(str(folder), free, written, seconds, longest_s)
+    return DiskReading(str(folder), space, written, seconds, longest_s)
 
 
 def judge_disk(reading: DiskReading) -> Finding:
-    """Judge space and speed against the load of a full humanoid."""
-    minutes = reading.free_bytes / FULL_LOAD_BYTES_PER_S / 60
+    """Judge space and speed against the load of a full humanoid, by the limits the recorder keeps."""
+    free = reading.space.free_bytes
+    limits = DiskLimits.of(
+        DiskLoad(FULL_LOAD_BYTES_PER_S), total_bytes=reading.space.total_bytes, wanted_reserve_bytes=0
+    )
+    outlook = Outlook.of(free - limits.reserve_bytes, bytes_per_s=FULL_LOAD_BYTES_PER_S, episode_bytes=None)
     found = (
-        f"{reading.folder}: {decimal(reading.free_bytes)} free ({minutes:.0f} min at 30 MB/s), writes "
+        f"{reading.folder}: {decimal(free)} free ({outlook.minutes_left:.0f} min at 30 MB/s above the reserve of "
+        f"{decimal(limits.reserve_bytes)}), writes "
         f"{decimal(round(reading.bytes_per_s))}/s, longest sync {reading.longest_sync_s * 1000:.0f} ms"
     )
-    if reading.free_bytes < _NO_FREE_BYTES:
-        return problem("disk", found, "Free space, or record to another disk with --out.")
+    if free < limits.reserve_bytes:
+        return problem(
+            "disk", found, "The recorder would refuse a start. Free space, or record to another disk with --out."
+        )
     if reading.bytes_per_s < FULL_LOAD_BYTES_PER_S:
         return problem("disk", found, "A full humanoid brings 30 MB/s: record to a faster disk with --out.")
-    if reading.free_bytes < _LITTLE_FREE_BYTES:
+    if outlook.is_little:
         return warning("disk", found, "Free space before a longer session.")
     if reading.bytes_per_s < _GOOD_WRITE_BYTES_PER_S or reading.longest_sync_s > _LONG_SYNC_S:
         return warning("disk", found, "Nothing else should write to this disk while recording; an SSD is better.")

@@ -79,6 +79,12 @@ def record(
     pre_roll_s: Annotated[
         float, typer.Option(help="Seconds from before each start that go into it.", rich_help_panel=_HOW)
     ] = 0.0,
+    disk_reserve_gb: Annotated[
+        float,
+        typer.Option(
+            help="Refuse to start below this much free space; 0 = 2, or a tenth of the disk.", rich_help_panel=_HOW
+        ),
+    ] = 0.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object for each sealed episode.", rich_help_panel=_HOW)
     ] = False,
@@ -112,6 +118,7 @@ def record(
         wait_s=wait,
         max_episode_s=max_episode_s,
         pre_roll_s=pre_roll_s,
+        disk_reserve_gb=disk_reserve_gb,
         as_json=as_json,
         strict=strict,
         display=not no_display,

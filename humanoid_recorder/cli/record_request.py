@@ -49,6 +49,8 @@ class RecordRequest:
     max_episode_s: float | None = None
     """None = no limit for a script, which ends its episodes itself; the recorder's own for an operator."""
     pre_roll_s: float = 0.0
+    disk_reserve_gb: float = 0.0
+    """0 = automatic."""
     as_json: bool = False
     strict: bool = False
     display: bool = True
@@ -77,6 +79,7 @@ class RecordRequest:
             "exclude": self.choice.exclude,
             "out": str(self.out.expanduser().absolute()),
             "pre_roll_s": self.pre_roll_s,
+            "disk_reserve_gb": self.disk_reserve_gb,
             "stop_with_parent": os.getpid(),
             **labels,
         }
@@ -133,7 +136,12 @@ class RecordRequest:
             )
         if self.seconds is not None and not (0 < self.seconds < math.inf):
             yield SpecError(f"--seconds is {self.seconds:g}.", remedy="It must be more than zero.")
-        numbers = {"--wait": self.wait_s, "--pre-roll-s": self.pre_roll_s, "--max-episode-s": self.max_episode_s or 0.0}
+        numbers = {
+            "--wait": self.wait_s,
+            "--pre-roll-s": self.pre_roll_s,
+            "--max-episode-s": self.max_episode_s or 0.0,
+            "--disk-reserve-gb": self.disk_reserve_gb,
+        }
         for option, value in numbers.items():
             if not (0 <= value < math.inf):
                 yield SpecError(f"{option} is {value:g}.", remedy="It must be zero or more.")

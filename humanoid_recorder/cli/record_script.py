@@ -11,6 +11,7 @@ from humanoid_recorder.cli.record_child import RecorderChild, StopSignals
 from humanoid_recorder.cli.record_request import RecordRequest
 from humanoid_recorder.cli.record_session import (
     EpisodeResult,
+    awaited,
     count_of,
     describe_silence,
     heard,
@@ -93,8 +94,7 @@ class _Script:
         soon_s = min(_ANNOUNCE_WAIT_S, self._request.wait_s)
         ready = self._client.wait_for(_is_ready, timeout_s=soon_s, give_up=came)
         if ready is None and not came():
-            waiting = ", ".join(self._newest().silent) or "a first message"
-            _say(f"Waiting for {waiting} (at most {self._request.wait_s:g} s).")
+            _say(f"Waiting for {awaited(self._newest())} (at most {self._request.wait_s:g} s).")
             ready = self._client.wait_for(_is_ready, timeout_s=deadline_s - time.monotonic(), give_up=came)
         if came():
             return None
@@ -114,6 +114,8 @@ class _Script:
 
     def _refusal(self) -> CommandRefused:
         state, wait_s = self._newest(), self._request.wait_s
+        if not state.silent and state.disk is not None and state.disk.problem:
+            return CommandRefused(f"{state.disk.problem} Nothing was recorded.", remedy=state.disk.remedy)
         if not state.silent:
             return CommandRefused(
                 f"Nothing that is to be recorded has arrived within {wait_s:g} s.",
@@ -131,6 +133,7 @@ class _Script:
         """Record one episode and print its result."""
         episode_id = start_episode(self._client)
         begun_s = time.monotonic()
+        self._warn_of_disk()
         count = f" {number} of {self._request.episodes}" if self._request.episodes else ""
         _say(f"Recording{count}: {count_of(heard(self._newest().streams), 'stream')} into {session / episode_id}")
         try:
@@ -139,6 +142,11 @@ class _Script:
             self._report(session, episode_id)  # a recorder that left by itself has sealed it first
             raise
         self._report(session, episode_id)
+
+    def _warn_of_disk(self) -> None:
+        disk = self._newest().disk
+        if disk is not None and disk.is_little:
+            _say(f"The disk has room for {disk.room() or 'little'} only.")
 
     def _until_sealed(self, episode_id: str, begun_s: float) -> None:
         def is_sealed(state: RecorderState) -> bool:

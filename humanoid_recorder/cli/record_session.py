@@ -149,6 +149,13 @@ class EpisodeResult:
         return faults
 
 
+def awaited(state: RecorderState) -> str:
+    """Say what a start waits for."""
+    if state.silent:
+        return ", ".join(state.silent)
+    return "the disk" if state.disk is not None and state.disk.problem else "a first message"
+
+
 def describe_silence(state: RecorderState) -> str:
     """Say of each required stream of which nothing has arrived why that is, one line each."""
     problems = {problem.stream: problem for problem in state.problems}

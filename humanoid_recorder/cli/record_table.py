@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from humanoid_recorder.cli.record_session import count_of
+from humanoid_recorder.cli.record_session import awaited, count_of
 from humanoid_recorder.recording.state import Phase, RecorderState, SealedState, StreamState
 
 STALE_S = 2.0
@@ -126,7 +126,7 @@ def _phase_line(state: RecorderState | None, screen: Screen) -> Text:
         return _line((elapsed, "bold white on red"), alarm, f"  {size(state.episode.bytes)}  ", (task, "bold"))
     match state.phase:
         case Phase.WAITING:
-            return _line((f" WAITING for {', '.join(state.silent) or 'a first message'} ", "bold black on yellow"))
+            return _line((f" WAITING for {awaited(state)} ", "bold black on yellow"))
         case Phase.SEALING:
             return _line((" SEALING ", "bold black on cyan"), "  writing the last episode; the next may start")
         case Phase.INACTIVE:
@@ -146,17 +146,20 @@ def _status_lines(state: RecorderState) -> list[Text]:
         lines.append(_last_line(state.recent[-1]))
     if state.fault:
         lines.append(_line((f"FAULT: {state.fault}", "bold red")))
+    if state.disk is not None and state.disk.problem:
+        lines.append(_line((f"DISK: {state.disk.problem} {state.disk.remedy}", "bold red")))
     return lines
 
 
 def _resources_line(state: RecorderState) -> Text:
     parts: list[str | tuple[str, str]] = []
-    if state.disk is not None:
-        left = state.disk.minutes_left
-        style = "" if left is None or left > 60 else "bold red" if left < 10 else "yellow"
-        minutes = "" if left is None else f" = {minutes_left(left)} of recording"
-        parts += [("disk ", "dim"), (f"{size(state.disk.free_bytes)} free{minutes}", style)]
-        parts += [("   in ", "dim"), f"{size(round(state.disk.bytes_per_s))}/s"]
+    disk = state.disk
+    if disk is not None and disk.free_bytes is not None:
+        style = "bold red" if disk.problem else "yellow" if disk.is_little else ""
+        room = f" = {disk.room()} of recording" if disk.room() else ""
+        aside = f" + {size(disk.discarded_bytes)} discarded" if disk.discarded_episodes else ""
+        parts += [("disk ", "dim"), (f"{size(disk.free_bytes)} free{room}", style), (aside, "dim")]
+        parts += [("   at ", "dim"), f"{size(round(disk.bytes_per_s))}/s"] if disk.bytes_per_s else []
     if state.queue is not None:
         share = state.queue.bytes / state.queue.max_bytes if state.queue.max_bytes else 0.0
         parts += [("   queue ", "dim"), (f"{share:.0%}", "yellow" if share > 0.5 else "")]
@@ -268,16 +271,6 @@ def clock(seconds: float) -> str:
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
-
-
-def minutes_left(minutes: float) -> str:
-    """Return ``12 min``, ``3 h 20 min`` or ``4 days``."""
-    whole = int(minutes)
-    if whole < 60:
-        return f"{whole} min"
-    if whole < 48 * 60:
-        return f"{whole // 60} h {whole % 60:02} min"
-    return f"{whole // (24 * 60)} days"
 
 
 def size(number: int) -> str:

@@ -10,6 +10,7 @@ from humanoid_recorder.core.errors import CommandRefused, RosError
 from humanoid_recorder.core.labels import Labels
 from humanoid_recorder.nodes.recorder_parameters import RecorderParameters
 from humanoid_recorder.recording.channels import Channel
+from humanoid_recorder.recording.disk_watch import DiskWatch
 from humanoid_recorder.recording.episode_recorder import EpisodeRecorder, RecorderOptions
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.recording.provenance import collect_provenance, ros_distro
@@ -68,6 +69,11 @@ class ActiveRecorder:
             on_change=on_change,
         )
         self.recorder.labels = labels
+        self._disk = DiskWatch(
+            self.recorder,
+            reserve_bytes=parameters.disk_reserve_bytes,
+            pre_roll_bytes=parameters.pre_roll_max_bytes if parameters.pre_roll_ns else 0,
+        )
         self._plan = StreamPlan(streams=parameters.streams, selection=parameters.selection, lookup=message_type)
         self._states = StateBuilder(node=node.get_fully_qualified_name(), instance=instance, robot=self._robot)
         # Its own node, never given to an executor: one that spun it would take the messages away.
@@ -104,9 +110,10 @@ class ActiveRecorder:
         """Begin an episode.
 
         Raises:
-            CommandRefused: A required stream is silent, or an episode is being recorded.
+            CommandRefused: A required stream is silent, an episode is being recorded, or the disk is low or has gone.
             BagWriteError, SessionError: The disk refused.
         """
+        self._disk.check_start()
         self.discover()
         readiness = self.readiness()
         if readiness.silent:
@@ -120,13 +127,14 @@ class ActiveRecorder:
             raise CommandRefused("Nothing arrives that is to be recorded.", remedy="Start the robot first.")
         return self.recorder.start()
 
-    def end_if_overdue(self) -> None:
-        """End an episode that somebody forgot."""
+    def supervise(self) -> None:
+        """End an episode that somebody forgot, and look at the disk; called twice a second."""
         self.recorder.end_if_longer_than(self._parameters.max_episode_s)
+        self._disk.look()
 
     def state(self) -> RecorderState:
         """Describe what is going on."""
-        return self._states.active(self.recorder, self._plan)
+        return self._states.active(self.recorder, self._plan, self._disk.state())
 
     def close(self, reason: str) -> bool:
         """Seal what is open and let go of everything; False if sealing took too long."""

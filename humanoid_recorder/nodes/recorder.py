@@ -189,7 +189,7 @@ class Recorder(LifecycleNode, RunnableNode):
     def _on_state_timer(self) -> None:
         with self._lock:
             if self._active is not None:
-                self._active.end_if_overdue()
+                self._active.supervise()
         self._publish_state()
 
     def _on_discovery_timer(self) -> None:

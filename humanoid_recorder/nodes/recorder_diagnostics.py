@@ -21,17 +21,26 @@ def diagnostics(state: RecorderState) -> DiagnosticArray:
 
 def _recorder_status(state: RecorderState) -> DiagnosticStatus:
     level, message = DiagnosticStatus.OK, state.phase.value
+    disk = state.disk
     if state.fault:
         level, message = DiagnosticStatus.ERROR, state.fault
+    elif disk is not None and disk.problem:
+        level, message = DiagnosticStatus.ERROR, f"{disk.problem} {disk.remedy}".rstrip()
     elif state.silent:
         level, message = DiagnosticStatus.WARN, f"waiting for {', '.join(state.silent)}"
+    elif disk is not None and disk.is_little:
+        level, message = DiagnosticStatus.WARN, f"{state.phase.value}; the disk has room for {disk.room()} only"
     values = {
         "session": state.session,
         "episode": state.episode.id if state.episode else "",
         "kept": state.kept,
         "discarded": state.discarded,
         "queue_bytes": state.queue.bytes if state.queue else 0,
-        "free_bytes": state.disk.free_bytes if state.disk else 0,
+        "free_bytes": disk.free_bytes if disk else 0,
+        "minutes_left": disk.minutes_left if disk else None,
+        "episodes_left": disk.episodes_left if disk else None,
+        "discarded_bytes": disk.discarded_bytes if disk else 0,
+        "purged_episodes": disk.purged_episodes if disk else 0,
     }
     return _status(f"{state.node}: recorder", level, message, values)
 

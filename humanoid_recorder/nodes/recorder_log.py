@@ -2,6 +2,7 @@
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+from humanoid_recorder.recording.disk_limits import size_in_words
 from humanoid_recorder.recording.state import Phase, ProblemState, RecorderState, SealedState
 
 _GRACE_NS = 2_000_000_000
@@ -34,6 +35,7 @@ class RecorderLog:
         self._phase(before, state)
         self._silence(state)
         self._problems(state)
+        self._disk(before, state)
         self._episodes(before, state)
 
     def _phase(self, before: RecorderState | None, state: RecorderState) -> None:
@@ -65,6 +67,23 @@ class RecorderLog:
         self._problems_said = lasting
         for remedy, problems in by_remedy.items():
             self._logger.warning(f"{', '.join(problems)}. {remedy}".rstrip())
+
+    def _disk(self, before: RecorderState | None, state: RecorderState) -> None:
+        disk, old = state.disk, before.disk if before is not None else None
+        if disk is None:
+            return
+        gone = disk.purged_episodes - (old.purged_episodes if old is not None else 0)
+        if gone > 0:
+            size = size_in_words(disk.purged_bytes - (old.purged_bytes if old is not None else 0))
+            names = ", ".join(disk.last_purged[-gone:])
+            self._logger.warning(f"deleted {gone} discarded episodes for good, {size}: {names}")
+        before_problem = old.problem if old is not None else ""
+        if disk.problem and not before_problem:
+            self._logger.error(f"{disk.problem} {disk.remedy}".rstrip())
+        elif before_problem and not disk.problem:
+            self._logger.info("the disk can take episodes again")
+        elif disk.is_little and not (old is not None and old.is_little):
+            self._logger.warning(f"the disk has room for {disk.room()} only")
 
     def _episodes(self, before: RecorderState | None, state: RecorderState) -> None:
         known = {episode.id: episode for episode in before.recent} if before is not None else {}

@@ -33,6 +33,7 @@ _PARAMETERS: dict[str, tuple[str | bool | float | int | list[str], str]] = {
     "regex": ("", "Record topics whose name contains a match of this regular expression."),
     "exclude": ("", "Leave out topics whose name contains a match of this regular expression."),
     "out": ("recordings", "Folder in which the session's folder is made."),
+    "disk_reserve_gb": (0.0, "Refuse a start below this much free space, 10^9 bytes; 0 = 2, or a tenth of the disk."),
     "autostart": (True, "Configure and activate by itself; false leaves that to a lifecycle manager."),
     "max_episode_s": (600.0, "A forgotten episode is ended after this long; 0 = never."),
     "pre_roll_s": (0.0, "Keep this much from before the start."),
@@ -54,6 +55,9 @@ class RecorderParameters:
     """What the profile declares, with fully qualified topics; empty without one."""
     selection: TopicSelection
     out: Path
+    """Absolute: it names the same folder for whoever reads ``~/state``."""
+    disk_reserve_bytes: int
+    """0 = automatic."""
     max_episode_s: float
     pre_roll_ns: int
     pre_roll_max_bytes: int
@@ -141,7 +145,8 @@ def read_parameters(node: Node) -> RecorderParameters:
         profile=profile,
         streams=() if profile is None else _streams(node, profile),
         selection=selection,
-        out=Path(text("out")).expanduser(),
+        out=Path(text("out")).expanduser().absolute(),
+        disk_reserve_bytes=round(number("disk_reserve_gb") * 1e9),
         max_episode_s=number("max_episode_s"),
         pre_roll_ns=round(number("pre_roll_s") * 1e9),
         pre_roll_max_bytes=round(number("pre_roll_max_mb") * 1e6),

@@ -1,30 +1,25 @@
 """The episodes of this session that are sealed: relabelling, discarding, hashing, purging.
 
-All changes of a sealed episode's files go through here, under one lock: the operator may discard an episode while it
-is being hashed.
+What the operator says of an episode holds at once, here; the thread of the chores brings it to the disk, which may
+take its time. No lock is held meanwhile: the operator may discard an episode while it is being hashed or written.
 """
 
 import hashlib
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
-from humanoid_recorder.core.errors import CommandRefused, HumanoidRecorderError
+from humanoid_recorder.core.errors import CommandRefused, SessionError
 from humanoid_recorder.core.labels import Labels, Outcome
+from humanoid_recorder.recording.chores import Chores
+from humanoid_recorder.recording.purge import Purge
 from humanoid_recorder.storage.episode_file import EpisodeFile
 from humanoid_recorder.storage.layout import SessionFolder
 
-PURGE_AFTER_NS = 24 * 3600 * 1_000_000_000
-"""How long a discarded episode can be brought back."""
-
-_PURGE_PERIOD_S = 3600.0
 _HASH_BLOCK_BYTES = 4 * 1024 * 1024
-_LOWEST_PRIORITY = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,15 @@ class SealedEpisode:
     is_discarded: bool = False
     is_whole: bool = True
     """False when it could not be sealed: its directory still ends in ``.unfinished``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUsage:
+    """What the episodes of a session took."""
+
+    episodes: int
+    bytes: int
+    duration_s: float
 
 
 class SealedEpisodes:
@@ -51,12 +55,23 @@ class SealedEpisodes:
         self._on_change = on_change
         self._lock = threading.RLock()
         self._episodes: dict[str, SealedEpisode] = {}
-        self._chores: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._last_purge_monotonic_s = -_PURGE_PERIOD_S
-        self._is_closing = threading.Event()
-        self._worker = threading.Thread(target=self._do_chores, name="chores")
-        self._worker.start()
-        self._chores.put(self._purge_if_due)
+        self._discarded_ns: dict[str, int] = {}
+        """Of those discarded in this session; monotonic clock."""
+        self._unsaved: dict[str, str] = {}
+        """By id of those whose label could not be written: why."""
+        self._mistake = ""
+        self._chores = Chores(on_mistake=self._note_mistake)
+        self.purge = Purge(
+            folder, self._chores, discarded_ns=self._discarded_ns.get, forget=self._forget, on_change=on_change
+        )
+        self.purge.recount()
+
+    @property
+    def trouble(self) -> str:
+        """What has been said of an episode and is not on the disk, and why; empty when all is well."""
+        with self._lock:
+            unsaved = [f"The label of {id_} is not on the disk yet: {why}" for id_, why in self._unsaved.items()]
+        return " ".join(filter(None, (*unsaved, self._mistake)))
 
     def add(self, episode: SealedEpisode) -> None:
         """Take over an episode that has just been sealed."""
@@ -64,8 +79,8 @@ class SealedEpisodes:
             self._episodes[episode.file.id] = episode
         self._on_change()
         if episode.is_whole:
-            self._chores.put(partial(self._hash, episode.file.id))
-        self._chores.put(self._purge_if_due)
+            self._chores.some_time(partial(self._hash, episode.file.id))
+        self.purge.recount()
 
     def last(self) -> SealedEpisode | None:
         """Return the newest one."""
@@ -88,13 +103,26 @@ class SealedEpisodes:
         with self._lock:
             return self._episodes[episode_id].file.labels
 
-    def relabel(self, episode_id: str, *, outcome: Outcome, reason: str) -> None:
-        """Change the outcome; the bag is not touched."""
+    def usage(self) -> SessionUsage:
+        """Return what the episodes of this session took, discarded ones included."""
         with self._lock:
-            episode = self._episodes[episode_id]
-            labels = replace(episode.file.labels, reason=reason)
-            self._rewrite(episode, outcome=outcome, labels=labels)
+            stops = [episode.file.stop for episode in self._episodes.values() if episode.file.stop is not None]
+        return SessionUsage(len(stops), sum(stop.bytes for stop in stops), sum(stop.duration_s for stop in stops))
+
+    def relabel(self, episode_id: str, *, outcome: Outcome, reason: str) -> None:
+        """Change the outcome: at once here, soon on the disk. The bag is not touched."""
+        with self._lock:
+            labels = replace(self._episodes[episode_id].file.labels, reason=reason)
+            self._change(episode_id, outcome=outcome, labels=labels)
         self._on_change()
+        self._chores.soon(partial(self._save_label, episode_id))
+
+    def save_again(self) -> None:
+        """Try once more to write the labels that could not be written."""
+        with self._lock:
+            unsaved = list(self._unsaved)
+        for episode_id in unsaved:
+            self._chores.soon(partial(self._save_label, episode_id))
 
     def discard(self, episode_id: str) -> None:
         """Move an episode among the discarded ones.
@@ -114,7 +142,9 @@ class SealedEpisodes:
                 )
             moved = self._folder.discard(episode_id)
             self._episodes[episode_id] = replace(episode, directory=moved, is_discarded=True)
+            self._discarded_ns[episode_id] = time.monotonic_ns()
         self._on_change()
+        self.purge.recount()
 
     def undo_discard(self) -> SealedEpisode:
         """Bring back the episode that was discarded last.
@@ -131,48 +161,79 @@ class SealedEpisodes:
             restored = replace(episode, directory=moved, is_discarded=False)
             self._episodes[episode.file.id] = restored
         self._on_change()
+        self.purge.recount()
         return restored
 
     def close(self) -> None:
-        """Stop hashing; what is not hashed stays ``null``."""
-        self._is_closing.set()
-        self._chores.put(None)
-        self._worker.join()
+        """Write the labels that are not on the disk yet and stop hashing; what is not hashed stays ``null``."""
+        self.save_again()
+        self._chores.close()
 
-    def _rewrite(self, episode: SealedEpisode, **changes: object) -> None:
-        """Replace fields of an episode's file, on disk and here."""
-        file = episode.file.model_copy(update=changes)
-        file.write(episode.directory)
-        self._episodes[file.id] = replace(episode, file=file)
-
-    def _do_chores(self) -> None:
-        # On Linux the priority belongs to the thread, and 0 means the calling one.
-        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
-        while (chore := self._chores.get()) is not None and not self._is_closing.is_set():
-            try:
-                chore()
-            except (OSError, HumanoidRecorderError):
-                continue  # the episode was deleted by hand or its disk is gone: its hash stays null, which says so
-
-    def _purge_if_due(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._last_purge_monotonic_s < _PURGE_PERIOD_S:
-            return
-        self._last_purge_monotonic_s = now_s
-        for path in self._folder.purge_discarded(older_than_ns=PURGE_AFTER_NS):
-            with self._lock:
-                self._episodes.pop(path.name, None)
-
-    def _hash(self, episode_id: str) -> None:
+    def _change(self, episode_id: str, **changes: object) -> None:
+        """Replace fields of an episode's record here; ``_save`` brings it to the disk."""
         with self._lock:
             episode = self._episodes[episode_id]
-            files = {name: (episode.directory / name).open("rb") for name in episode.file.sha256}
+            self._episodes[episode_id] = replace(episode, file=episode.file.model_copy(update=changes))
+
+    def _save(self, episode_id: str) -> None:
+        """Write an episode's record as it stands when this returns, wherever the episode has been moved meanwhile.
+
+        Raises:
+            SessionError: The disk refused.
+        """
+        written: SealedEpisode | None = None
+        while (episode := self._find(episode_id)) is not None and episode is not written:
+            try:
+                episode.file.write(episode.directory)
+                written = episode
+            except SessionError:
+                now = self._find(episode_id)
+                if now is None or now.directory == episode.directory:
+                    raise
+
+    def _save_label(self, episode_id: str) -> None:
+        before = self.trouble
+        try:
+            self._save(episode_id)
+        except SessionError as error:
+            with self._lock:
+                self._unsaved[episode_id] = str(error)
+        else:
+            with self._lock:
+                self._unsaved.pop(episode_id, None)
+        if self.trouble != before:
+            self._on_change()
+
+    def _find(self, episode_id: str) -> SealedEpisode | None:
+        with self._lock:
+            return self._episodes.get(episode_id)
+
+    def _forget(self, episode_id: str) -> None:
+        with self._lock:
+            self._episodes.pop(episode_id, None)
+
+    def _note_mistake(self, error: Exception) -> None:
+        self._mistake = f"A chore failed: {error!r}."
+        self._on_change()
+
+    def _hash(self, episode_id: str) -> None:
+        episode = self._find(episode_id)
+        if episode is None:
+            return
         digests: dict[str, str | None] = {}
-        for name, file in files.items():
+        for name in episode.file.sha256:
+            with self._lock:  # it may be moved at any time, but not while it is opened
+                present = self._episodes.get(episode_id)
+                file = None if present is None else (present.directory / name).open("rb")
+            if file is None:
+                return
             with file:
                 digest = hashlib.sha256()
-                while not self._is_closing.is_set() and (block := file.read(_HASH_BLOCK_BYTES)):
+                while block := file.read(_HASH_BLOCK_BYTES):
                     digest.update(block)
-                digests[name] = None if self._is_closing.is_set() else digest.hexdigest()
-        with self._lock:
-            self._rewrite(self._episodes[episode_id], sha256=digests)
+                    self._chores.catch_up()
+                    if self._chores.is_closing or self._find(episode_id) is None:
+                        return
+                digests[name] = digest.hexdigest()
+        self._change(episode_id, sha256=digests)
+        self._save(episode_id)

@@ -17,7 +17,7 @@ class Phase(StrEnum):
     INACTIVE = "inactive"
     """Not subscribed to anything."""
     WAITING = "waiting"
-    """Subscribed, but a required stream is silent or missing; a start is refused."""
+    """Subscribed, but a required stream is silent or missing, or the disk has a problem; a start is refused."""
     ARMED = "armed"
     """Every required stream arrives; a start records at once."""
     RECORDING = "recording"
@@ -111,13 +111,42 @@ class QueueState(_State):
 
 
 class DiskState(_State):
-    """The disk the session is on."""
+    """The disk the session is on: will the next episode be saved?"""
 
-    free_bytes: int
-    bytes_per_s: float
-    """What the streams bring in."""
+    free_bytes: int | None
+    """None when the disk or the session's folder has gone or cannot be written."""
+    reserve_bytes: int
+    """Below this a start is refused."""
+    stop_bytes: int
+    """Below this the running episode is stopped and sealed."""
+    bytes_per_s: float | None
+    """How fast a recording fills the disk: of the running episode, else of this session's, else what arrives; None when
+    unknown."""
     minutes_left: float | None
-    """At that rate; None while nothing comes in."""
+    """Of recording above the reserve, at that speed."""
+    episodes_left: int | None
+    """Above the reserve, of the mean size of this session's; None before there is one."""
+    is_little: bool
+    """Whether somebody should see to the disk."""
+    discarded_episodes: int = 0
+    """In all sessions beside this one that no other recorder holds; they are deleted when the disk gets low."""
+    discarded_bytes: int = 0
+    purged_episodes: int = 0
+    """Deleted for good by this recorder, because they were old or the disk was low."""
+    purged_bytes: int = 0
+    last_purged: tuple[str, ...] = ()
+    """Ids of those deleted last, newest last."""
+    problem: str = ""
+    """Why the next episode would not be saved, and a start is refused; empty when it would."""
+    remedy: str = ""
+
+    def room(self) -> str:
+        """Return ``27 min, 34 episodes``, as far as it is known."""
+        minutes = None if self.minutes_left is None else minutes_in_words(self.minutes_left)
+        episodes = (
+            None if self.episodes_left is None else f"{self.episodes_left} episode{'s'[self.episodes_left == 1 :]}"
+        )
+        return ", ".join(filter(None, (minutes, episodes)))
 
 
 class RecorderState(_State):
@@ -147,6 +176,16 @@ class RecorderState(_State):
     labels: Labels = Labels()
     queue: QueueState | None = None
     disk: DiskState | None = None
-    """None while inactive, and when the disk has gone."""
+    """None while inactive."""
     fault: str = ""
     """Why the last episode could not be recorded."""
+
+
+def minutes_in_words(minutes: float) -> str:
+    """Return ``12 min``, ``3 h 20 min`` or ``4 days``."""
+    whole = int(minutes)
+    if whole < 60:
+        return f"{whole} min"
+    if whole < 48 * 60:
+        return f"{whole // 60} h {whole % 60:02} min"
+    return f"{whole // (24 * 60)} days"

@@ -10,7 +10,7 @@ from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.recording.episode_recorder import EpisodeRecorder
 from humanoid_recorder.recording.line import Activity
 from humanoid_recorder.recording.live_episode import LiveEpisode
-from humanoid_recorder.recording.readiness import Readiness, judge_readiness
+from humanoid_recorder.recording.readiness import judge_readiness
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode
 from humanoid_recorder.recording.state import (
     DiskState,
@@ -56,9 +56,8 @@ class StateBuilder:
         self._instance = instance
         self._robot = robot
         self._rates: dict[int, RateMeter] = {}
-        self._bytes_rate = RateMeter()
 
-    def active(self, recorder: EpisodeRecorder, plan: StreamPlan) -> RecorderState:
+    def active(self, recorder: EpisodeRecorder, plan: StreamPlan, disk: DiskState) -> RecorderState:
         """Describe a recorder that is armed, waiting or recording."""
         activity = recorder.intake.activity()
         live = recorder.live()
@@ -71,7 +70,7 @@ class StateBuilder:
             instance=self._instance,
             since_ns=PROCESS_STARTED_NS,
             time_ns=time.time_ns(),
-            phase=_phase(recorder, readiness),
+            phase=_phase(recorder, is_ready=readiness.is_ready and not disk.problem),
             robot=self._robot,
             session=str(recorder.folder.path),
             episode=None if live is None else _episode(live, accounts, recorder),
@@ -83,8 +82,8 @@ class StateBuilder:
             streams=self._streams(plan, activity, accounts, now_log_ns=recorder.intake.clock.now_ns()),
             labels=recorder.labels,
             queue=QueueState(bytes=level.bytes, max_bytes=level.max_bytes, high_water_bytes=level.high_water_bytes),
-            disk=self._disk(recorder, activity),
-            fault=recorder.fault,
+            disk=disk,
+            fault=recorder.fault or recorder.sealed.trouble,
         )
 
     def _streams(
@@ -124,23 +123,13 @@ class StateBuilder:
             }
         return _described(channel.stream).model_copy(update=measured)
 
-    def _disk(self, recorder: EpisodeRecorder, activity: Mapping[int, Activity]) -> DiskState | None:
-        total = sum(line.bytes for line in activity.values())
-        bytes_per_s = self._bytes_rate.read(count=total, now_ns=time.monotonic_ns()) or 0.0
-        try:
-            free = recorder.folder.free_bytes()
-        except OSError:
-            return None  # unmounted or removed by hand; the next start says so
-        minutes_left = free / bytes_per_s / 60 if bytes_per_s > 0 else None
-        return DiskState(free_bytes=free, bytes_per_s=bytes_per_s, minutes_left=minutes_left)
 
-
-def _phase(recorder: EpisodeRecorder, readiness: Readiness) -> Phase:
+def _phase(recorder: EpisodeRecorder, *, is_ready: bool) -> Phase:
     if recorder.live() is not None:
         return Phase.RECORDING
     if recorder.is_sealing():
         return Phase.SEALING
-    return Phase.ARMED if readiness.is_ready else Phase.WAITING
+    return Phase.ARMED if is_ready else Phase.WAITING
 
 
 def _described(stream: Stream) -> StreamState:

@@ -10,12 +10,12 @@ import fcntl
 import os
 import re
 import secrets
-import shutil
-import time
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
 from humanoid_recorder.core.errors import SessionError
+from humanoid_recorder.storage.disk_space import DiskSpace, disk_space
 
 UNFINISHED_SUFFIX = ".unfinished"
 DISCARDED_FOLDER = ".discarded"
@@ -123,29 +123,34 @@ class SessionFolder:
             raise _session_error(target, error) from error
         return target
 
-    def purge_discarded(self, *, older_than_ns: int) -> list[Path]:
-        """Delete discarded episodes for good, in this session and in all beside it, and nothing else.
+    def check(self) -> DiskSpace:
+        """Make sure that the folder is there, is ours and can be written, and look at its disk.
 
-        Args:
-            older_than_ns: Only those discarded at least this long ago.
+        A folder that has come back, with its disk or from a copy, is locked anew.
 
-        Returns:
-            Where those were that are deleted now. What cannot be deleted stays, for the next time.
+        Raises:
+            SessionError: It has gone, another recorder holds it, or it cannot be written.
         """
-        deleted: list[Path] = []
-        for path in sorted(self.path.parent.glob(f"*/{DISCARDED_FOLDER}/*")):
-            try:
-                if time.time_ns() - path.stat().st_mtime_ns < older_than_ns or not _is_episode(path):
-                    continue
-                shutil.rmtree(path)
-            except OSError:
-                continue  # somebody else deleted it, or brought it back, or it belongs to another user
-            deleted.append(path)
-        return deleted
-
-    def free_bytes(self) -> int:
-        """Return what may still be written on this disk (by others than root)."""
-        return shutil.disk_usage(self.path.parent).free
+        try:
+            if not self._is_ours():
+                new_fd = _lock(self.path)
+                old_fd, self._lock_fd = self._lock_fd, new_fd
+                if old_fd is not None:
+                    os.close(old_fd)
+            space = disk_space(self.path)
+            if space.is_read_only:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            if not os.access(self.path, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except FileNotFoundError as error:
+            raise SessionError(
+                f"The session's folder {self.path} has gone.",
+                remedy="Was it deleted, or its disk removed? Put it back; or deactivate and activate the recorder, "
+                "which begins a new session.",
+            ) from error
+        except OSError as error:
+            raise _session_error(self.path, error) from error
+        return space
 
     def release(self) -> None:
         """Give the folder up, and remove it if nothing was recorded; may be called twice."""
@@ -157,6 +162,16 @@ class SessionFolder:
                 (self.path / LOCK_FILE).unlink()
                 self.path.rmdir()
         os.close(fd)
+
+    def _is_ours(self) -> bool:
+        """Whether what stands under the folder's name is what we hold the lock of."""
+        directory = self.path.stat()
+        if self._lock_fd is None or not stat.S_ISDIR(directory.st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        try:
+            return os.path.samestat((self.path / LOCK_FILE).stat(), os.fstat(self._lock_fd))
+        except FileNotFoundError:
+            return False
 
     def _discarded(self, episode_id: str) -> Path:
         return self.path / DISCARDED_FOLDER / _plain_name(episode_id)
@@ -175,7 +190,8 @@ def _plain_name(episode_id: str) -> str:
     return episode_id
 
 
-def _is_episode(path: Path) -> bool:
+def is_episode(path: Path) -> bool:
+    """Whether a directory holds the bag of the episode it is named after."""
     return (path / f"{path.name}_0.mcap").is_file()
 
 

@@ -39,6 +39,7 @@ from humanoid_recorder.cli.doctor_ros import (
     read_self_test,
 )
 from humanoid_recorder.cli.main import run
+from humanoid_recorder.storage.disk_space import DiskSpace
 
 GB = 1000 * MEGABYTE
 CRASHED = SelfTestReading({}, "ModuleNotFoundError: No module named 'rclpy'")
@@ -72,7 +73,7 @@ def disk(**values: float) -> DiskReading:
     reading |= values
     return DiskReading(
         "/data",
-        int(reading["free_bytes"]),
+        DiskSpace(free_bytes=int(reading["free_bytes"]), total_bytes=1000 * GB),
         int(reading["written_bytes"]),
         reading["seconds"],
         reading["longest_sync_s"],
@@ -83,7 +84,8 @@ def disk(**values: float) -> DiskReading:
     ("reading", "level", "words"),
     [
         (disk(), Level.OK, "256.0 MB/s"),
-        (disk(free_bytes=10 * GB), Level.WARNING, "10.0 GB free (6 min"),
+        (disk(free_bytes=10 * GB), Level.WARNING, "10.0 GB free (4 min at 30 MB/s above the reserve of 2.0 GB)"),
+        (disk(free_bytes=57 * GB), Level.OK, "57.0 GB free (31 min"),
         (disk(free_bytes=1 * GB), Level.PROBLEM, "1.0 GB free"),
         (disk(written_bytes=40 * MEGABYTE), Level.WARNING, "40.0 MB/s"),
         (disk(written_bytes=40 * MEGABYTE, seconds=2.0), Level.PROBLEM, "20.0 MB/s"),

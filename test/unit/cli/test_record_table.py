@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from humanoid_recorder.cli.record_table import Notice, Screen, clock, minutes_left, render, size
+from humanoid_recorder.cli.record_table import Notice, Screen, clock, render, size
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.recording.state import (
     DiskState,
@@ -16,6 +16,7 @@ from humanoid_recorder.recording.state import (
     RecorderState,
     SealedState,
     StreamState,
+    minutes_in_words,
 )
 
 STREAM = StreamState(
@@ -34,6 +35,16 @@ STREAM = StreamState(
     lost_reason="",
     bytes=1_400_000,
 )
+DISK = DiskState(
+    free_bytes=50_000_000_000,
+    reserve_bytes=2_000_000_000,
+    stop_bytes=100_000_000,
+    bytes_per_s=30_000_000.0,
+    minutes_left=26.7,
+    episodes_left=48,
+    is_little=True,
+)
+LOW = DISK.model_copy(update={"problem": "The disk is low: 1.0 GB free.", "remedy": "Free space."})
 STATE = RecorderState(
     node="/recorder",
     instance="0",
@@ -45,7 +56,7 @@ STATE = RecorderState(
     streams=(STREAM,),
     labels=Labels(task="fold the towel"),
     queue=QueueState(bytes=0, max_bytes=100, high_water_bytes=0),
-    disk=DiskState(free_bytes=50_000_000_000, bytes_per_s=30_000_000.0, minutes_left=27.7),
+    disk=DISK,
 )
 SEALED = SealedState(
     id="e1",
@@ -118,6 +129,7 @@ def test_the_screen_is_never_taller_than_the_terminal(
             ),
             "recent": (SEALED,),
             "fault": "the disk is full",
+            "disk": LOW,
         }
     )
     lines = draw(state, width=width, height=height, notice=Notice(notice), log=["a", "b", "c", "d"])
@@ -178,7 +190,23 @@ def test_a_rate_is_off_from_ten_percent_on(rate_hz: float | None, expected_hz: f
     assert stream.is_off_rate is is_off
 
 
+def test_the_room_on_the_disk_is_shown_in_minutes_and_episodes() -> None:
+    assert "disk 50.0 GB free = 26 min, 48 episodes of recording   at 30.0 MB/s" in "\n".join(draw(STATE))
+    aside = DISK.model_copy(update={"discarded_episodes": 3, "discarded_bytes": 1_200_000_000})
+    assert "+ 1.2 GB discarded" in "\n".join(draw(STATE.model_copy(update={"disk": aside})))
+
+
+def test_a_disk_that_takes_no_episode_is_shown_with_what_to_do() -> None:
+    text = "\n".join(draw(STATE.model_copy(update={"disk": LOW, "phase": Phase.WAITING})))
+    assert "WAITING for the disk" in text
+    assert "DISK: The disk is low: 1.0 GB free. Free space." in text
+
+
 def test_quantities_are_short() -> None:
     assert (clock(12.9), clock(3725.0)) == ("00:12", "1:02:05")
-    assert (minutes_left(9.9), minutes_left(200.0), minutes_left(6000.0)) == ("9 min", "3 h 20 min", "4 days")
+    assert (minutes_in_words(9.9), minutes_in_words(200.0), minutes_in_words(6000.0)) == (
+        "9 min",
+        "3 h 20 min",
+        "4 days",
+    )
     assert (size(0), size(1), size(1_400_000)) == ("0 B", "1 B", "1.4 MB")

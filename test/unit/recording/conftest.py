@@ -152,6 +152,12 @@ class Rig:
     def wait_until_sealed(self) -> None:
         self.wait_for(lambda: not self.recorder.is_sealing())
 
+    def wait_until_saved(self) -> None:
+        """Wait until what was said of sealed episodes is on the disk."""
+        done = threading.Event()
+        self.recorder.sealed._chores.soon(done.set)
+        assert done.wait(WAIT_S)
+
     def directory(self, episode_id: str) -> Path:
         return self.folder.episode_directory(episode_id)
 

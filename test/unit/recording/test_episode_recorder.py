@@ -273,11 +273,13 @@ def test_a_label_after_the_stop_changes_the_record_and_not_a_byte_of_the_bag(rig
     before, changed_ns = mcap.read_bytes(), mcap.stat().st_mtime_ns
     rig.recorder.labels = replace(rig.recorder.labels, reason="slipped")
     assert rig.recorder.judge(Outcome.FAILURE) == episode_id
+    rig.wait_until_saved()
     file = rig.file(episode_id)
     assert (file.outcome, file.labels.reason) == (Outcome.FAILURE, "slipped")
     assert (mcap.read_bytes(), mcap.stat().st_mtime_ns) == (before, changed_ns)
     assert file.sha256 == {mcap.name: hashlib.sha256(before).hexdigest()}
     rig.recorder.judge(Outcome.SUCCESS)
+    rig.wait_until_saved()
     assert rig.file(episode_id).outcome is Outcome.SUCCESS
 
 
@@ -290,6 +292,7 @@ def test_commands_act_on_the_last_episode_for_thirty_seconds(rig: "Rig", after: 
     for command in commands:
         with pytest.raises(CommandRefused, match="last 30 s"):
             command()
+    rig.wait_until_saved()
     assert rig.file(episode_id).outcome is Outcome.SUCCESS
 
 
@@ -317,6 +320,7 @@ def test_what_is_said_while_an_episode_is_being_sealed_holds(
         assert rig.recorder.undo_discard() == episode.id
     held_seal.may_go_on.set()
     rig.wait_until_sealed()
+    rig.wait_until_saved()
     directory = rig.directory(episode.id)
     if discarded:
         directory = directory.parent / ".discarded" / episode.id

@@ -74,7 +74,7 @@ def test_a_disk_that_fills_up_while_recording_ends_the_episode_as_a_fault(
     with pytest.raises(CommandRefused, match="could not be sealed"):
         rig.recorder.discard()
     assert rig.recorder.judge(Outcome.FAILURE) == episode.id
-    assert EpisodeFile.read(unfinished).outcome is Outcome.FAILURE
+    rig.wait_for(lambda: EpisodeFile.read(unfinished).outcome is Outcome.FAILURE)
     disk_full.clear()
     assert_next_episode_works(rig)
 

@@ -11,7 +11,7 @@ from humanoid_recorder.core.message_type import MessageType
 from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.core.streams import Stream, StreamKind
 from humanoid_recorder.core.topics import TopicSelection
-from humanoid_recorder.recording.state import Phase, RecorderState
+from humanoid_recorder.recording.state import DiskState, Phase, RecorderState
 from humanoid_recorder.recording.state_builder import StateBuilder, inactive_state
 from humanoid_recorder.recording.stream_plan import StreamPlan
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 
 STRING = "std_msgs/msg/String"
 JOINTS = 2
+
+
+DISK = DiskState(
+    free_bytes=10**11,
+    reserve_bytes=2 * 10**9,
+    stop_bytes=10**8,
+    bytes_per_s=None,
+    minutes_left=None,
+    episodes_left=None,
+    is_little=False,
+)
 
 
 def lookup(name: str) -> MessageType:
@@ -47,6 +58,7 @@ class Scene:
             selection=TopicSelection(),
             lookup=lookup,
         )
+        self.disk = DISK
         self._builder = StateBuilder(node="/g1/recorder", instance="1234", robot="g1")
 
     def discover(self, *names: str) -> None:
@@ -54,7 +66,7 @@ class Scene:
             self.rig.recorder.intake.set_channel(step.channel, is_new_subscription=step.is_new_subscription)
 
     def state(self) -> RecorderState:
-        return self._builder.active(self.rig.recorder, self.plan)
+        return self._builder.active(self.rig.recorder, self.plan, self.disk)
 
 
 @pytest.fixture
@@ -176,14 +188,18 @@ def test_the_age_of_a_stream_is_told_on_the_log_clock(scene: Scene) -> None:
     assert 0 <= age_ms < 60_000
 
 
-def test_the_disk_is_measured_and_its_time_left_unknown_while_nothing_comes(scene: Scene) -> None:
-    disk = scene.state().disk
-    assert disk is not None
-    assert disk.free_bytes > 0
-    assert (disk.bytes_per_s, disk.minutes_left) == (0.0, None)
+def test_a_disk_that_takes_no_episode_keeps_the_recorder_waiting(scene: Scene) -> None:
+    scene.discover("/joints", "/head")
+    scene.rig.deliver(JOINTS)
+    scene.rig.deliver(JOINTS + 1)
+    assert scene.state().phase is Phase.ARMED
+    scene.disk = DISK.model_copy(update={"problem": "The disk is low.", "remedy": "Free space."})
+    assert (scene.state().phase, scene.state().silent) == (Phase.WAITING, ())
+    scene.rig.recorder.start()
+    assert scene.state().phase is Phase.RECORDING
 
 
-def test_rates_and_minutes_left_follow_what_arrives(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rates_follow_what_arrives(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     now_ns = time.monotonic_ns()
     scene.discover("/joints")
     monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns)
@@ -191,8 +207,11 @@ def test_rates_and_minutes_left_follow_what_arrives(scene: Scene, monkeypatch: p
     for _ in range(50):
         scene.rig.deliver(JOINTS, bytes(1000))
     now_ns += 500_000_000
-    state = scene.state()
-    assert state.streams[0].rate_hz == 100
-    assert state.disk is not None
-    assert state.disk.bytes_per_s == 100_000
-    assert state.disk.minutes_left == pytest.approx(state.disk.free_bytes / 100_000 / 60)
+    assert scene.state().streams[0].rate_hz == 100
+
+
+def test_a_label_that_is_not_on_the_disk_is_a_fault(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(scene.rig.recorder.sealed), "trouble", "The label of e1 is not on the disk yet: full.")
+    assert scene.state().fault == "The label of e1 is not on the disk yet: full."
+    scene.rig.recorder.fault = "the disk broke"
+    assert scene.state().fault == "the disk broke"

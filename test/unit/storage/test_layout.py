@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humanoid_recorder.core.errors import SessionError
+from humanoid_recorder.storage import layout
+from humanoid_recorder.storage.disk_space import DiskSpace
 from humanoid_recorder.storage.layout import SessionFolder, clean_robot_name, new_episode_id, new_session_id
 
 NOW_NS = 1_795_160_424_044_668_177  # 2026-11-20 07:00:24.044 UTC
@@ -144,39 +147,6 @@ def test_undoing_never_overwrites(session: SessionFolder) -> None:
         session.undo_discard("episode")
 
 
-def test_purging_deletes_only_what_was_discarded_long_enough_ago(session: SessionFolder) -> None:
-    for name in ("old", "new"):
-        os.utime(make_episode(session, name), (1, 1))  # an old recording, discarded just now, is still new
-        session.discard(name)
-    day_ns = 24 * 3600 * 10**9
-    os.utime(session.path / ".discarded" / "old", ns=(0, time.time_ns() - day_ns - 10**9))
-    assert session.purge_discarded(older_than_ns=day_ns) == [session.path / ".discarded" / "old"]
-    assert [path.name for path in (session.path / ".discarded").iterdir()] == ["new"]
-    assert session.purge_discarded(older_than_ns=0) == [session.path / ".discarded" / "new"]
-    assert session.purge_discarded(older_than_ns=0) == []
-
-
-def test_purging_reaches_the_sessions_beside_this_one(session: SessionFolder) -> None:
-    yesterday = SessionFolder.open(session.path.parent, robot="g1", now_ns=NOW_NS - 10**14)
-    make_episode(yesterday)
-    yesterday.discard("episode")
-    kept = make_episode(yesterday, "kept")
-    yesterday.release()
-    assert session.purge_discarded(older_than_ns=0) == [yesterday.path / ".discarded" / "episode"]
-    assert (kept / "kept_0.mcap").exists()
-
-
-def test_purging_deletes_nothing_but_episodes(session: SessionFolder, tmp_path: Path) -> None:
-    others = tmp_path / "photos" / ".discarded"
-    (others / "holiday").mkdir(parents=True)
-    (others / "holiday" / "beach.jpg").write_bytes(b"jpeg")
-    (others / "notes.txt").write_text("keep")
-    make_episode(session)
-    discarded = session.discard("episode")
-    assert session.purge_discarded(older_than_ns=0) == [discarded]
-    assert sorted(path.name for path in others.rglob("*")) == ["beach.jpg", "holiday", "notes.txt"]
-
-
 def test_a_session_in_which_nothing_was_recorded_leaves_no_folder(tmp_path: Path) -> None:
     empty = SessionFolder.open(tmp_path, robot="g1", now_ns=NOW_NS)
     full = SessionFolder.open(tmp_path, robot="g1", now_ns=NOW_NS)
@@ -192,6 +162,73 @@ def test_an_id_that_leads_elsewhere_is_refused(session: SessionFolder, name: str
         session.episode_directory(name)
 
 
-def test_free_bytes_are_those_of_the_disk(session: SessionFolder) -> None:
-    stat = os.statvfs(session.path)
-    assert 0 < session.free_bytes() <= stat.f_blocks * stat.f_frsize
+def test_a_folder_that_is_well_tells_the_room_on_its_disk(session: SessionFolder) -> None:
+    space, found = session.check(), os.statvfs(session.path)
+    assert 0 < space.free_bytes <= space.total_bytes == found.f_blocks * found.f_frsize
+    assert not space.is_read_only
+
+
+def test_a_folder_that_has_gone_is_named_and_found_again_when_it_comes_back(session: SessionFolder) -> None:
+    away = session.path.rename(session.path.with_name("away"))
+    with pytest.raises(SessionError, match=f"{session.path} has gone") as raised:
+        session.check()
+    assert "Put it back" in raised.value.remedy
+    away.rename(session.path)
+    assert session.check().free_bytes > 0
+
+
+def test_a_folder_that_comes_back_as_a_copy_is_locked_anew(session: SessionFolder) -> None:
+    make_episode(session)
+    copy = shutil.copytree(session.path, session.path.with_name("copy"))
+    shutil.rmtree(session.path)
+    copy.rename(session.path)
+    assert session.check().free_bytes > 0
+    with pytest.raises(SessionError, match="in use by another recorder"):
+        SessionFolder(session.path)
+    session.release()
+    SessionFolder(session.path).release()
+
+
+def test_a_folder_that_another_recorder_holds_is_not_taken_back(session: SessionFolder) -> None:
+    make_episode(session)
+    copy = shutil.copytree(session.path, session.path.with_name("copy"))
+    shutil.rmtree(session.path)
+    copy.rename(session.path)
+    other = SessionFolder(session.path)
+    with pytest.raises(SessionError, match="in use by another recorder"):
+        session.check()
+    other.release()
+    assert session.check().free_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("space", "may_write", "words"),
+    [
+        (DiskSpace(10**9, 10**9, is_read_only=True), True, "Read-only file system. The disk is mounted read-only"),
+        (DiskSpace(10**9, 10**9), False, "Permission denied"),
+    ],
+)
+def test_a_folder_that_can_no_longer_be_written_is_named(
+    session: SessionFolder, monkeypatch: pytest.MonkeyPatch, space: DiskSpace, may_write: bool, words: str
+) -> None:
+    monkeypatch.setattr(layout, "disk_space", lambda _path: space)
+    monkeypatch.setattr(os, "access", lambda _path, _mode: may_write)
+    with pytest.raises(SessionError, match=words):
+        session.check()
+
+
+def test_a_disk_that_reports_an_error_is_named(session: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> DiskSpace:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(layout, "disk_space", fail)
+    with pytest.raises(SessionError, match="Input/output error"):
+        session.check()
+
+
+def test_a_folder_that_was_given_up_is_not_taken_back(session: SessionFolder) -> None:
+    make_episode(session)
+    session.release()
+    with pytest.raises(SessionError, match="has gone"):
+        session.check()
+    SessionFolder(session.path).release()
