@@ -5,6 +5,7 @@ run time ``test`` would be the package of the standard library).
 """
 
 import importlib
+import json
 import os
 import re
 import signal
@@ -15,14 +16,24 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import IO, Protocol
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import pytest
 import rclpy
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import Parameter, ParameterValue, SetParametersResult
+from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from humanoid_recorder.recording.state import Phase, RecorderState
+from humanoid_recorder.ros.qos import LATCHED
 
 with warnings.catch_warnings():
     # The first node of a process imports it, and with it a module that Python calls deprecated.
@@ -123,6 +134,82 @@ class NodeProcess:
             self._news.notify_all()
 
 
+class Operator:
+    """Drives a recorder through its public services and topics only."""
+
+    def __init__(self, node: Node, poll: Poll, *, recorder: str = "/recorder") -> None:
+        self.node = node
+        self.poll = poll
+        self.recorder = recorder
+        self.states: list[RecorderState] = []
+        self._subscription = node.create_subscription(String, f"{recorder}/state", self._hear, LATCHED)
+
+    @property
+    def state(self) -> RecorderState:
+        assert self.states, "the recorder has not said anything yet"
+        return self.states[-1]
+
+    def wait_for(self, phase: Phase) -> RecorderState:
+        self.poll(lambda: self.states and self.state.phase is phase)
+        return self.state
+
+    def wait_for_sealed(self, count: int) -> RecorderState:
+        self.poll(lambda: self.states and len(self.state.recent) >= count)
+        return self.state
+
+    def call(self, service_type: Any, name: str, request: Any) -> Any:
+        client: Any = self.node.create_client(service_type, f"{self.recorder}/{name}")
+        self.poll(client.service_is_ready)
+        future = client.call_async(request)
+        self.poll(future.done)
+        self.node.destroy_client(client)
+        return future.result()
+
+    def try_command(self, name: str) -> tuple[bool, dict[str, Any]]:
+        response = self.call(Trigger, name, Trigger.Request())
+        return response.success, json.loads(response.message)
+
+    def command(self, name: str) -> dict[str, Any]:
+        success, answer = self.try_command(name)
+        assert success, answer
+        return answer
+
+    def try_parameters(self, **values: str) -> SetParametersResult:
+        parameters = [Parameter(name=n, value=ParameterValue(type=4, string_value=v)) for n, v in values.items()]
+        answer: SetParametersResult = self.call(
+            SetParametersAtomically,
+            "set_parameters_atomically",
+            SetParametersAtomically.Request(parameters=parameters),
+        ).result
+        return answer
+
+    def set_labels(self, **labels: str) -> None:
+        answer = self.try_parameters(**labels)
+        assert answer.successful, answer.reason
+
+    def change_state(self, transition: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return bool(self.call(ChangeState, "change_state", request).success)
+
+    def lifecycle(self) -> str:
+        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
+
+    def _hear(self, message: String) -> None:
+        self.states.append(RecorderState.model_validate_json(message.data))
+
+
+class StartRecorder(Protocol):
+    """Starts a recorder with these parameters."""
+
+    def __call__(self, **parameters: object) -> NodeProcess: ...
+
+
+class MakeOperator(Protocol):
+    """Makes the operator of a recorder: its node's name, and the recorder's."""
+
+    def __call__(self, name: str, recorder: str) -> Operator: ...
+
+
 @pytest.fixture(autouse=True)
 def _no_thread_is_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())
@@ -190,3 +277,31 @@ def start_node(domain_id: int) -> Iterator[StartNode]:
             return process
 
         yield start
+
+
+@pytest.fixture
+def make_operator(make_node: MakeNode, poll: Poll) -> MakeOperator:
+    return lambda name, recorder: Operator(make_node(name), poll, recorder=recorder)
+
+
+@pytest.fixture
+def operator(make_operator: MakeOperator) -> Operator:
+    return make_operator("operator", "/recorder")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where a test's recorder records to."""
+    return tmp_path / "recordings"
+
+
+@pytest.fixture
+def start_recorder(start_node: StartNode, out: Path) -> StartRecorder:
+    """Start a recorder node; one that is told nothing else records all topics."""
+
+    def start(**parameters: object) -> NodeProcess:
+        values = {"out": out, **(parameters or {"all": "true"})}
+        arguments = [word for name, value in values.items() for word in ("-p", f"{name}:={value}")]
+        return start_node("humanoid_recorder.nodes.recorder", *arguments)
+
+    return start

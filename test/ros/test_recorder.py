@@ -1,23 +1,18 @@
 """The recorder node over real DDS: lifecycle, commands, topics and what it leaves on disk."""
 
-import json
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.msg import Parameter, ParameterValue, SetParametersResult
-from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
-from std_srvs.srv import Trigger
 
 from humanoid_recorder.cli.info_report import report_on
 from humanoid_recorder.recording.state import Phase, RecorderState
@@ -26,74 +21,10 @@ from humanoid_recorder.storage.bag_reader import BagReader
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
 if TYPE_CHECKING:
-    from test.ros.conftest import MakeNode, Poll, StartNode
+    from test.ros.conftest import MakeNode, MakeOperator, Operator, Poll, StartNode
 
 MODULE = "humanoid_recorder.nodes.recorder"
 DEEP = QoSProfile(depth=100)
-
-
-class Operator:
-    """Drives a recorder through its public services and topics only."""
-
-    def __init__(self, node: Node, poll: "Poll", *, recorder: str = "/recorder") -> None:
-        self.node = node
-        self.poll = poll
-        self.recorder = recorder
-        self.states: list[RecorderState] = []
-        self._subscription = node.create_subscription(String, f"{recorder}/state", self._hear, LATCHED)
-
-    @property
-    def state(self) -> RecorderState:
-        assert self.states, "the recorder has not said anything yet"
-        return self.states[-1]
-
-    def wait_for(self, phase: Phase) -> RecorderState:
-        self.poll(lambda: self.states and self.state.phase is phase)
-        return self.state
-
-    def wait_for_sealed(self, count: int) -> RecorderState:
-        self.poll(lambda: self.states and len(self.state.recent) >= count)
-        return self.state
-
-    def call(self, service_type: Any, name: str, request: Any) -> Any:
-        client: Any = self.node.create_client(service_type, f"{self.recorder}/{name}")
-        self.poll(client.service_is_ready)
-        future = client.call_async(request)
-        self.poll(future.done)
-        self.node.destroy_client(client)
-        return future.result()
-
-    def try_command(self, name: str) -> tuple[bool, dict[str, Any]]:
-        response = self.call(Trigger, name, Trigger.Request())
-        return response.success, json.loads(response.message)
-
-    def command(self, name: str) -> dict[str, Any]:
-        success, answer = self.try_command(name)
-        assert success, answer
-        return answer
-
-    def try_parameters(self, **values: str) -> SetParametersResult:
-        parameters = [Parameter(name=n, value=ParameterValue(type=4, string_value=v)) for n, v in values.items()]
-        answer: SetParametersResult = self.call(
-            SetParametersAtomically,
-            "set_parameters_atomically",
-            SetParametersAtomically.Request(parameters=parameters),
-        ).result
-        return answer
-
-    def set_labels(self, **labels: str) -> None:
-        answer = self.try_parameters(**labels)
-        assert answer.successful, answer.reason
-
-    def change_state(self, transition: int) -> bool:
-        request = ChangeState.Request(transition=Transition(id=transition))
-        return bool(self.call(ChangeState, "change_state", request).success)
-
-    def lifecycle(self) -> str:
-        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
-
-    def _hear(self, message: String) -> None:
-        self.states.append(RecorderState.model_validate_json(message.data))
 
 
 @pytest.fixture
@@ -115,16 +46,6 @@ def joints(robot: Node) -> "Publisher[JointState]":
     return publisher
 
 
-@pytest.fixture
-def operator(make_node: "MakeNode", poll: "Poll") -> Operator:
-    return Operator(make_node("operator"), poll)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "recordings"
-
-
 def parameters(out: Path | str, **others: object) -> list[str]:
     arguments = [f"{name}:={value}" for name, value in {"out": out, **others}.items()]
     return [word for argument in arguments for word in ("-p", argument)]
@@ -139,7 +60,7 @@ def received(state: RecorderState, topic: str) -> int:
 
 
 def test_an_episode_is_whole_and_its_ledger_agrees_with_the_bag(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -164,7 +85,7 @@ def test_an_episode_is_whole_and_its_ledger_agrees_with_the_bag(
 
 
 def test_own_topics_and_those_of_ros_are_left_out_of_all(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -174,7 +95,7 @@ def test_own_topics_and_those_of_ros_are_left_out_of_all(
 
 
 def test_start_is_refused_while_a_required_stream_is_silent_and_names_it(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path, tmp_path: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path, tmp_path: Path
 ) -> None:
     profile = tmp_path / "robot.yaml"
     profile.write_text(
@@ -195,7 +116,7 @@ def test_start_is_refused_while_a_required_stream_is_silent_and_names_it(
 
 
 def test_a_topic_that_appears_late_joins_the_running_episode(
-    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -212,7 +133,7 @@ def test_a_topic_that_appears_late_joins_the_running_episode(
 
 
 def test_latched_messages_are_in_every_episode_with_the_start_as_log_time(
-    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: "Operator", out: Path
 ) -> None:
     robot.create_publisher(String, "/robot_description", LATCHED).publish(String(data="<robot/>"))
     start_node(MODULE, *parameters(out, all="true"))
@@ -230,7 +151,7 @@ def test_latched_messages_are_in_every_episode_with_the_start_as_log_time(
 
 
 def test_what_a_second_latched_publisher_sends_does_not_push_out_what_the_first_one_sent(
-    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: "Operator", out: Path
 ) -> None:
     robot.create_publisher(String, "/transforms", LATCHED).publish(String(data="of the arm"))
     start_node(MODULE, *parameters(out, all="true"))
@@ -246,7 +167,7 @@ def test_what_a_second_latched_publisher_sends_does_not_push_out_what_the_first_
 
 
 def test_best_effort_and_reliable_publishers_of_one_topic_are_both_heard(
-    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", robot: Node, operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -268,7 +189,7 @@ def test_best_effort_and_reliable_publishers_of_one_topic_are_both_heard(
 
 
 def test_an_episode_can_be_discarded_and_brought_back(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -283,7 +204,7 @@ def test_an_episode_can_be_discarded_and_brought_back(
 
 
 def test_commands_without_an_episode_are_refused_in_words(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -294,7 +215,7 @@ def test_commands_without_an_episode_are_refused_in_words(
 
 
 def test_a_forgotten_episode_times_out(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true", max_episode_s=0.5))
     operator.wait_for(Phase.ARMED)
@@ -305,7 +226,7 @@ def test_a_forgotten_episode_times_out(
 
 
 def test_without_autostart_a_lifecycle_manager_drives_it_and_deactivating_seals(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true", autostart="false"))
     assert operator.lifecycle() == "unconfigured"
@@ -326,7 +247,7 @@ def test_without_autostart_a_lifecycle_manager_drives_it_and_deactivating_seals(
 
 
 def test_a_parameter_that_would_have_no_effect_any_more_is_refused_until_a_cleanup(
-    start_node: "StartNode", operator: Operator, out: Path
+    start_node: "StartNode", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.WAITING)
@@ -358,7 +279,7 @@ def test_a_stranger_on_the_state_topic_is_reported_and_harms_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_recording_leaves_a_sealed_bag(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path, number: signal.Signals
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path, number: signal.Signals
 ) -> None:
     recorder = start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -374,7 +295,7 @@ def test_a_signal_while_recording_leaves_a_sealed_bag(
 
 
 def test_a_signal_while_armed_or_starting_leaves_no_bag(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     starting = start_node(MODULE, *parameters(out, all="true"))
     operator.poll(lambda: operator.node.get_publishers_info_by_topic("/recorder/state"))
@@ -388,7 +309,7 @@ def test_a_signal_while_armed_or_starting_leaves_no_bag(
 
 
 def test_a_twin_is_refused_and_the_first_goes_on(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -401,7 +322,7 @@ def test_a_twin_is_refused_and_the_first_goes_on(
 
 
 def test_a_twin_whose_clock_makes_it_older_does_not_cut_an_episode_short(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     recorder = start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -420,7 +341,7 @@ def test_a_twin_whose_clock_makes_it_older_does_not_cut_an_episode_short(
 
 
 def test_a_recorder_that_was_killed_does_not_keep_its_successor_waiting(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     killed = start_node(MODULE, *parameters(out, all="true"))
     operator.wait_for(Phase.ARMED)
@@ -433,12 +354,12 @@ def test_a_recorder_that_was_killed_does_not_keep_its_successor_waiting(
 
 
 def test_two_robots_on_one_network_record_apart(
-    start_node: "StartNode", joints: "Publisher[JointState]", make_node: "MakeNode", poll: "Poll", out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", make_operator: "MakeOperator", out: Path
 ) -> None:
     operators = []
     for name in ("/g1_01", "/g1_02"):
         start_node(MODULE, *parameters(out, all="true"), namespace=name)
-        operators.append(Operator(make_node(f"operator{name[1:]}"), poll, recorder=f"{name}/recorder"))
+        operators.append(make_operator(f"operator{name[1:]}", f"{name}/recorder"))
     for operator in operators:
         operator.wait_for(Phase.ARMED)
         operator.command("start")
@@ -488,7 +409,7 @@ def test_two_streams_of_a_profile_that_are_one_topic_in_this_namespace_are_refus
 
 
 def test_diagnostics_name_every_stream_with_a_level(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     heard: list[DiagnosticArray] = []
     operator.node.create_subscription(DiagnosticArray, "/diagnostics", heard.append, 10)
@@ -502,7 +423,7 @@ def test_diagnostics_name_every_stream_with_a_level(
 
 
 def test_the_portable_ingest_records_the_same(
-    start_node: "StartNode", joints: "Publisher[JointState]", operator: Operator, out: Path
+    start_node: "StartNode", joints: "Publisher[JointState]", operator: "Operator", out: Path
 ) -> None:
     start_node(MODULE, *parameters(out, all="true", ingest="executor"))
     operator.wait_for(Phase.ARMED)
