@@ -288,7 +288,7 @@ def _open_bag(path: Path) -> tuple[BagMetadata | None, tuple[McapSource, ...]]:
         metadata = BagMetadata.read(directory / METADATA_FILE)
         _refuse_what_is_not_plain_mcap(directory, metadata)
         return metadata, tuple(McapSource(directory / name) for name in metadata.relative_file_paths)
-    files = sorted(directory.glob("*.mcap"), key=_natural_order)
+    files = sorted(directory.glob("*.mcap"), key=natural_order)
     if not files:
         raise BagReadError(
             f"{directory} is not a bag: it has neither a {METADATA_FILE} nor an .mcap file.",
@@ -310,6 +310,6 @@ def _refuse_what_is_not_plain_mcap(directory: Path, metadata: BagMetadata) -> No
         )
 
 
-def _natural_order(file: Path) -> list[tuple[int, str]]:
+def natural_order(file: Path) -> list[tuple[int, str]]:
     """Sort ``bag_10.mcap`` behind ``bag_9.mcap``."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", file.name)]

@@ -6,8 +6,7 @@ had not arrived) or overwritten with anything.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import replace
 from pathlib import Path
 
 from mcap.opcode import Opcode
@@ -15,119 +14,14 @@ from mcap.records import Channel, McapRecord, Metadata, Schema, Statistics
 
 from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.storage.mcap_file import MAGIC
-from humanoid_recorder.storage.mcap_scan_chunk import (
-    MESSAGE_FIELDS,
-    RECORD_HEAD,
-    ChunkHead,
-    Parsed,
-    parse,
-    parse_torn,
-)
+from humanoid_recorder.storage.mcap_scan_chunk import MESSAGE_FIELDS, RECORD_HEAD, ChunkHead, Parsed, parse
+from humanoid_recorder.storage.mcap_scan_found import FileScan, MessageCount, Part, PartKind, read_error, read_torn
 from humanoid_recorder.storage.mcap_scan_records import DamagedFile, parse_record
 from humanoid_recorder.storage.mcap_source import StoredMessage
 from humanoid_recorder.storage.recovery_report import Hole
 
 _NS_PER_DAY = 86_400_000_000_000
 _LONGEST_RUN_BYTES = 4 * 1024 * 1024
-
-
-class PartKind(Enum):
-    """What a part of a file is."""
-
-    CHUNK = auto()
-    TORN_CHUNK = auto()
-    MESSAGES = auto()
-    """Messages outside of chunks, one behind the other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a file that holds messages which can be taken."""
-
-    kind: PartKind
-    offset: int
-    end: int
-
-
-@dataclass(slots=True)
-class MessageCount:
-    """Messages of one channel. Times are log times in ns since the epoch, gaps in the order of the file."""
-
-    count: int = 0
-    payload_bytes: int = 0
-    first_ns: int | None = None
-    """Of the message that comes first."""
-    last_ns: int | None = None
-    """The latest."""
-    longest_gap_ns: int = 0
-    longest_gap_at_ns: int | None = None
-
-    def add(self, message: StoredMessage) -> None:
-        """Count a message."""
-        self.count += 1
-        self.payload_bytes += len(message.data)
-        if self.last_ns is None:
-            self.first_ns = self.last_ns = message.log_ns
-        elif message.log_ns > self.last_ns:
-            if message.log_ns - self.last_ns > self.longest_gap_ns:
-                self.longest_gap_ns, self.longest_gap_at_ns = message.log_ns - self.last_ns, self.last_ns
-            self.last_ns = message.log_ns
-
-
-@dataclass(slots=True)
-class FileScan:
-    """What was found in one file. Times are log times in ns since the epoch."""
-
-    path: Path
-    size_bytes: int
-    parts: list[Part] = field(default_factory=list)
-    schemas: dict[int, Schema] = field(default_factory=dict)
-    channels: dict[int, Channel] = field(default_factory=dict)
-    metadata: list[Metadata] = field(default_factory=list)
-    found_messages: dict[int, MessageCount] = field(default_factory=dict)
-    """By channel id, channels without messages left out, unknown channels included."""
-    holes: list[Hole] = field(default_factory=list)
-    damaged_chunks: int = 0
-    torn_tail_messages: int = 0
-    torn_until_ns: int | None = None
-    """Latest log time that the torn chunk held; None where no chunk is torn."""
-    attachments: int = 0
-    compressions: set[str] = field(default_factory=set)
-    last_ns: int | None = None
-    """Latest of all."""
-    is_ended: bool = False
-    """Whether the writer had written all messages: what stands behind them is there."""
-    expected: int | None = None
-    """Messages that the writer counted; None where it did not come to that."""
-
-    @property
-    def lost_bytes(self) -> int:
-        """All holes together."""
-        return sum(hole.size_bytes for hole in self.holes)
-
-    @property
-    def usable(self) -> dict[int, MessageCount]:
-        """Messages by channel id, of the channels that are known; those without messages included."""
-        return {channel_id: self.found_messages.get(channel_id, MessageCount()) for channel_id in self.channels}
-
-    @property
-    def orphans(self) -> int:
-        """Messages of channels that are not known."""
-        return sum(each.count for channel_id, each in self.found_messages.items() if channel_id not in self.channels)
-
-    def messages(self) -> Iterator[tuple[int, list[StoredMessage]]]:
-        """Read again what can be taken, in file order: how far the file has been read, and messages.
-
-        Raises:
-            BagReadError: The disk does not give them any more.
-        """
-        try:
-            with DamagedFile(self.path) as file:
-                for part in self.parts:
-                    messages = [m for m in _read_part(file, part, self.channels) if m.channel_id in self.channels]
-                    yield part.end, messages
-        except OSError as error:
-            raise _unreadable(self.path, error) from error
 
 
 def scan_file(path: Path, *, on_progress: Callable[[int], None] | None = None) -> FileScan:
@@ -148,7 +42,7 @@ def scan_file(path: Path, *, on_progress: Callable[[int], None] | None = None) -
                     on_progress(done)
             return scanner.found
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise read_error(path, error) from error
 
 
 class _Scanner:
@@ -231,7 +125,11 @@ class _Scanner:
         return following
 
     def _torn_chunk(self, head: ChunkHead) -> None:
-        parsed = _read_torn(self._file, head, self.found.channels)
+        parsed = read_torn(self._file, head, self.found.channels)
+        if not parsed.messages and head.end <= self._file.data_end:  # it is there, and wrong
+            self.found.damaged_chunks += 1
+            self._hole(head.offset, self._file.data_end, head=head)
+            return
         self._take(PartKind.TORN_CHUNK, head, parsed)
         self.found.torn_until_ns = head.end_ns
         self.found.torn_tail_messages += len(parsed.messages)
@@ -351,26 +249,3 @@ class _Scanner:
                 return None
             total, at = (total or 0) + entries, record[1]
         return total
-
-
-def _read_part(file: DamagedFile, part: Part, channels: dict[int, Channel]) -> list[StoredMessage]:
-    if part.kind is PartKind.MESSAGES:
-        return parse(file.read(part.offset, part.end - part.offset)).messages
-    head = ChunkHead.read(file.read, part.offset)
-    if head is None:
-        raise BagReadError(f"The file changed while it was being read, at byte {part.offset}.")
-    if part.kind is PartKind.TORN_CHUNK:
-        return _read_torn(file, head, channels).messages
-    return parse(head.unpack(file.read(head.data_at, head.end - head.data_at)) or b"").messages
-
-
-def _read_torn(file: DamagedFile, head: ChunkHead, channels: dict[int, Channel]) -> Parsed:
-    data = file.read(head.data_at, min(head.end, file.data_end) - head.data_at)
-    return parse_torn(head.unpack_torn(data), head, channels.keys())
-
-
-def _unreadable(path: Path, error: OSError) -> BagReadError:
-    return BagReadError(
-        f"Cannot read {path}: {error.strerror or error}.",
-        remedy="If the disk reports errors (see `dmesg`), copy the file with ddrescue first and recover the copy.",
-    )

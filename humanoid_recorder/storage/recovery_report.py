@@ -1,8 +1,12 @@
 """What a recovery found, and what it made of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+OnProgress = Callable[[int, int], None]
+"""Told the bytes done and the bytes to do."""
 
 
 class Verdict(StrEnum):
@@ -57,12 +61,16 @@ class RecoveryReport:
     lost_bytes: int
     """Bytes of messages, or of what may have been some, that could not be recovered. Zeros behind the last data
     written are not counted: nothing was ever there."""
+    lost_messages: int | None
+    """Messages that the writer counted and that could not be recovered; None where it did not come to count them."""
     damaged_chunks: int
-    """Chunks known to be there of which nothing could be taken, or not all of it; the torn one is not counted."""
+    """Chunks of which nothing could be taken; the torn one is not counted."""
     torn_tail_messages: int
     """Messages out of the chunk that was being written when the recording ended; no checksum vouches for them."""
     orphans: int
     """Messages that are there, and that cannot be used since the record that names their topic is destroyed."""
+    is_torn: bool
+    """Whether the writing ended before all was written; how much that was, no file can tell."""
     first_log_ns: int | None
     last_log_ns: int | None
     holes: tuple[Hole, ...] = ()
@@ -72,15 +80,10 @@ class RecoveryReport:
     """Where the damaged original is kept; None when nothing was changed, or when it was deleted."""
     episode: str = ""
     """Id of the episode; empty when it is not one of ours."""
-    topics: dict[str, str] = field(default_factory=dict)
-    """Types by topic."""
+    types: dict[str, str] = field(default_factory=dict)
+    """By topic."""
 
     @property
     def lost_span_ns(self) -> int:
         """Time that may be missing between messages that are there, all holes together."""
         return sum(hole.span_ns or 0 for hole in self.holes)
-
-    @property
-    def is_torn(self) -> bool:
-        """Whether the end is missing, by an unknown time."""
-        return any(hole.ends_ns is None for hole in self.holes)
