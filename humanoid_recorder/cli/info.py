@@ -39,7 +39,7 @@ def info(
       episode (null if not ours): id, session, robot, end, detail, outcome,
         labels, lost, dropped, findings, clock_synchronised
       topics: name, type, stream, messages, rate_hz, longest_gap_ms, lost,
-        lost_reason, dropped, qos, first_ns, last_ns, has_definition
+        lost_reason, head, tail, dropped, qos, first_ns, last_ns, has_definition
 
     Exit code: 0 readable and whole, 1 not, 2 usage.
     """  # noqa: D301 - click needs the backspace itself

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End, Labels, Outcome
-from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.core.ledger import Head, StreamAccount, Tail
 from humanoid_recorder.core.qos import QosOffer, Reliability
 from humanoid_recorder.storage.bag_reader import BagInfo, BagReader, BagTopicInfo
 from humanoid_recorder.storage.episode_file import EPISODE_FILE, EpisodeFile, StreamRecord
@@ -36,6 +36,10 @@ class TopicReport(_Report):
     """Lost before the recorder; None when that is not known."""
     lost_reason: str
     """Why it is not known; empty when it is."""
+    head: Head | None
+    """Whether loss before the first message would be in ``lost``; None without a ledger."""
+    tail: Tail | None
+    """Whether loss after the last message is in ``lost``; None without a ledger."""
     dropped: int | None
     """Discarded by the recorder; None without a ledger."""
     qos: tuple[str, ...]
@@ -239,6 +243,8 @@ def _topic(topic: BagTopicInfo, episode: EpisodeFile | None) -> TopicReport:
         longest_gap_ms=None if gap_ns is None else gap_ns / _NS_PER_MS,
         lost=ledger.lost if ledger else None,
         lost_reason=ledger.lost_reason if ledger else "there is no ledger",
+        head=ledger.head if ledger else None,
+        tail=ledger.tail if ledger else None,
         dropped=ledger.dropped if ledger else None,
         qos=tuple(_describe_qos(offer) for offer in topic.offered_qos),
         first_ns=topic.first_log_ns,

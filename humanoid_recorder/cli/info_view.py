@@ -12,6 +12,7 @@ from rich.text import Text
 
 from humanoid_recorder.cli.info_report import EpisodeReport, InfoReport, TopicReport
 from humanoid_recorder.core.labels import Outcome
+from humanoid_recorder.core.ledger import Tail
 
 _NS_PER_S = 1_000_000_000
 _WIDE = 120
@@ -59,7 +60,7 @@ def _row(topic: TopicReport, start_ns: int, *, wide: bool, has_ledger: bool) -> 
     yield _number(topic.rate_hz, ".1f")
     yield _number(topic.longest_gap_ms, ".1f")
     if has_ledger:
-        yield _NONE if topic.dropped is None else _UNKNOWN if topic.lost is None else _loss(topic.lost)
+        yield _lost(topic)
         yield _NONE if topic.dropped is None else _loss(topic.dropped)
     if wide:
         yield _number(None if topic.first_ns is None else (topic.first_ns - start_ns) / _NS_PER_S, ".3f")
@@ -72,6 +73,19 @@ def _number(value: float | None, form: str) -> Text:
 
 def _loss(count: int) -> Text:
     return Text(f"{count:,}", style="bold red" if count else "green")
+
+
+def _lost(topic: TopicReport) -> Text:
+    if topic.dropped is None:
+        return _NONE
+    if topic.lost is None:
+        return _UNKNOWN
+    return _loss(topic.lost) + Text("+?" if _may_lack_more(topic) else "", style="yellow")
+
+
+def _may_lack_more(topic: TopicReport) -> bool:
+    """Whether messages may be missing after the last one, where nobody can count them."""
+    return bool(topic.messages) and topic.lost is not None and topic.tail is not Tail.CLOSED
 
 
 def _header(report: InfoReport) -> RenderableType:
@@ -145,6 +159,8 @@ def _loss_notes(report: InfoReport) -> Iterator[str]:
     )
     for reason in reasons:
         yield f"? loss is unknown: {reason}"
+    if any(_may_lack_more(topic) for topic in report.topics if topic.dropped is not None):
+        yield "+? more may be missing after the last message: the publisher was not heard again right after the stop"
     if report.readable and all(topic.dropped is None for topic in report.topics):
         yield "loss is unknown: this bag has no ledger (episode.json)"
 

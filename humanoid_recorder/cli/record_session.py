@@ -110,6 +110,7 @@ class EpisodeResult:
             "bytes": self.stop.bytes,
             "lost": self.stop.lost,
             "dropped": self.stop.dropped,
+            "unknown_tails": list(self.stop.unknown_tails),
         }
 
     def in_words(self) -> str:

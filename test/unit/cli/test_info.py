@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from humanoid_recorder.cli.info_view import show
 from humanoid_recorder.cli.main import run
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End, Labels, Outcome
-from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.core.ledger import StreamAccount, Tail
 from humanoid_recorder.core.qos import Durability, QosOffer
 from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.storage.bag_writer import BagTopic, BagWriter
@@ -111,6 +112,13 @@ def test_unknown_loss_is_shown_as_unknown_with_its_reason_and_never_as_a_count(b
     text = shown(report)
     assert "loss is unknown: no sequence numbers here" in text
     assert "?" in next(line for line in text.splitlines() if line.startswith(TOPIC))
+
+
+@pytest.mark.parametrize(("tail", "is_marked"), [(Tail.UNKNOWN, True), (Tail.CLOSED, False)])
+def test_a_tail_that_is_unknown_is_marked_at_the_count_and_explained(bag: Path, tail: Tail, is_marked: bool) -> None:
+    episode(replace(ledger(written=50), tail=tail)).write(bag)
+    text = shown(report_on(bag, verify=False))
+    assert ("0+?" in text, "not heard again right after the stop" in text) == (is_marked, is_marked)
 
 
 def test_a_ledger_that_counts_differently_makes_the_bag_not_whole(bag: Path) -> None:
