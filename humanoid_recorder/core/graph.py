@@ -21,6 +21,16 @@ class PublisherOnGraph:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """How one subscription of ours is connected, as the middleware tells."""
+
+    publishers: int | None
+    """Publishers that are connected to it now; None where the middleware does not tell."""
+    refused_policy: str
+    """The QoS policy for which a publisher was refused last, such as RELIABILITY; empty if none was."""
+
+
+@dataclass(frozen=True, slots=True)
 class TopicOnGraph:
     """One topic and everybody who publishes on it."""
 

@@ -1,5 +1,6 @@
 """What exists while the recorder is active: a session, its streams, and the ingest that feeds them."""
 
+import contextlib
 from collections.abc import Callable
 
 import rclpy
@@ -17,7 +18,7 @@ from humanoid_recorder.recording.provenance import collect_provenance, ros_distr
 from humanoid_recorder.recording.readiness import Readiness, judge_readiness
 from humanoid_recorder.recording.state import RecorderState
 from humanoid_recorder.recording.state_builder import StateBuilder
-from humanoid_recorder.recording.stream_plan import StreamPlan
+from humanoid_recorder.recording.stream_plan import Moment, StreamPlan
 from humanoid_recorder.ros.discovery import read_graph
 from humanoid_recorder.ros.executor_ingest import ExecutorIngest
 from humanoid_recorder.ros.ingest import Ingest, Subscription
@@ -90,12 +91,21 @@ class ActiveRecorder:
         self._ingest.start()
 
     def discover(self) -> None:
-        """Look at the graph and subscribe to what has turned up."""
-        for step in self._plan.update(read_graph(self._node, self._plan.wants)):
+        """Look at the graph and subscribe to what has turned up or has changed."""
+        is_recording = self.recorder.live() is not None
+        self._discover(Moment.WITHIN_EPISODE if is_recording else Moment.BETWEEN_EPISODES)
+
+    def _discover(self, moment: Moment) -> None:
+        for step in self._plan.update(read_graph(self._node, self._plan.wants), moment, self._ingest.links()):
             channel = step.channel
+            if step.replaces is not None:
+                # First of all: Fast DDS refuses a second type on a topic for as long as one is subscribed.
+                self._ingest.unsubscribe(step.replaces)
+                self.recorder.intake.forget_channel(step.replaces)
             self.recorder.intake.set_channel(channel, is_new_subscription=step.is_new_subscription)
             if step.is_new_subscription:
                 self._subscribe(channel)
+        self._note_problems()
 
     def has_all_streams(self) -> bool:
         """Whether every stream that is known of is subscribed."""
@@ -114,7 +124,7 @@ class ActiveRecorder:
             BagWriteError, SessionError: The disk refused.
         """
         self._disk.check_start()
-        self.discover()
+        self._discover(Moment.AT_START)
         readiness = self.readiness()
         if readiness.silent:
             silent = readiness.silent
@@ -125,7 +135,11 @@ class ActiveRecorder:
             )
         if not readiness.is_ready:
             raise CommandRefused("Nothing arrives that is to be recorded.", remedy="Start the robot first.")
-        return self.recorder.start()
+        with contextlib.suppress(RosError):  # an ingest that has died is the recorder's to report
+            self._ingest.flush()  # so that what was lost until now is not charged to the episode
+        episode = self.recorder.start()
+        self._note_problems()
+        return episode
 
     def supervise(self) -> None:
         """End an episode that somebody forgot, and look at the disk; called twice a second."""
@@ -142,6 +156,12 @@ class ActiveRecorder:
         self._ingest.stop()
         self._ingest_node.destroy_node()
         return in_time
+
+    def _note_problems(self) -> None:
+        """Have the running episode say what a reader of it should know."""
+        for problem in self._plan.problems():
+            if problem.check:
+                self.recorder.note(problem.check, problem.problem)
 
     def _subscribe(self, channel: Channel) -> None:
         subscription = Subscription(channel.id, channel.stream.topic, channel.message_type.name, channel.request)

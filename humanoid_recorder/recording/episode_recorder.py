@@ -154,6 +154,13 @@ class EpisodeRecorder:
         self._on_change()
         return episode
 
+    def note(self, check: str, message: str) -> None:
+        """Note a finding in the running episode, once; without one it goes nowhere."""
+        with self._lock:
+            episode = self._live
+            if episode and all((finding.check, finding.message) != (check, message) for finding in episode.findings):
+                episode.findings.append(Finding(self.intake.clock.now_ns(), check, message))
+
     def end_if_longer_than(self, limit_s: float) -> None:
         """End an episode that has run for longer than ``limit_s`` as timed out; 0 = no limit."""
         with self._lock:

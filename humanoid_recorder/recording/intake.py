@@ -72,6 +72,7 @@ class Intake:
                     received_bytes=line.received_bytes if line else 0,
                     last_log_ns=line.last_log_ns if line else None,
                     heard=line.heard if line else {},
+                    middleware_lost=line.middleware_lost if line else 0,
                 )
                 self._lines[channel.id] = line
             is_replaced = line.forget_replaced_publisher(channel)
@@ -83,6 +84,18 @@ class Intake:
                 ledger = self._join(self._episode, line)
                 if is_replaced:
                     ledger.note_replacement()
+
+    def forget_channel(self, channel_id: int) -> None:
+        """Learn that nothing more comes of a channel; episodes that have it keep it."""
+        with self._lock:
+            self._lines.pop(channel_id, None)
+
+    def middleware_lost(self, channel_id: int, messages: int) -> None:
+        """Learn of messages that the middleware knows to be lost: of the running episode, or of none."""
+        with self._lock:
+            self._lines[channel_id].middleware_lost += messages
+            if self._episode is not None:
+                self._episode.middleware_lost[channel_id] += messages
 
     def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
         """Take the messages of one stream, in the order in which they were delivered."""
@@ -121,7 +134,9 @@ class Intake:
             for closing in self._closing:
                 closing.stop_ns += shift_ns
             episode.start_ns = self.clock.now_ns()
-            before, heard_before = self._preroll.drain(shift_ns=shift_ns, now_ns=episode.start_ns)
+            drained, heard_before = self._preroll.drain(shift_ns=shift_ns, now_ns=episode.start_ns)
+            # A bag holds one type for each topic: what came as a type that was given up is left out.
+            before = [pair for pair in drained if pair[1].channel_id in self._lines]
             episode.first_ns = min((sample.log_ns for _arrival, sample in before), default=episode.start_ns)
             self._queue.put_marker(partial(self._select_bag, episode))
             for line in self._lines.values():
@@ -191,7 +206,8 @@ class Intake:
         """Return what has arrived on each channel."""
         with self._lock:
             return {
-                id_: Activity(line.received, line.received_bytes, line.last_log_ns) for id_, line in self._lines.items()
+                id_: Activity(line.received, line.received_bytes, line.last_log_ns, line.middleware_lost)
+                for id_, line in self._lines.items()
             }
 
     def _record(self, episode: LiveEpisode, line: Line, arrivals: Sequence[Arrival], samples: Sequence[Sample]) -> None:

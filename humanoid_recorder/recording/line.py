@@ -29,6 +29,7 @@ class Line:
     tells_publishers_apart: bool = True
     heard: dict[bytes, int] = field(default_factory=dict)
     """The highest sequence number received of each publisher."""
+    middleware_lost: int = 0
 
     def note_heard(self, arrivals: Sequence[Arrival]) -> None:
         """Remember how far each publisher has come."""
@@ -65,3 +66,5 @@ class Activity:
     received: int
     bytes: int
     last_log_ns: int | None
+    middleware_lost: int = 0
+    """Messages that the middleware knows to be lost, whether or not the sequence numbers show them."""

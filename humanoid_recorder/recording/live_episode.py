@@ -1,5 +1,6 @@
 """An episode while it is being recorded: its identity, its labels, and the account of its messages."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -45,6 +46,8 @@ class LiveEpisode:
     ledgers: dict[int, StreamLedger] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     latched: list[LatchedReplay] = field(default_factory=list)
+    middleware_lost: Counter[int] = field(default_factory=Counter)
+    """Messages of each channel that the middleware found to be lost, by its own account."""
     is_broken: bool = False
     """Its bag takes no more messages; set by the writer."""
     own_messages: int = 0

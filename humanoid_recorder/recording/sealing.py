@@ -6,6 +6,7 @@ from humanoid_recorder.core.errors import BagWriteError, HumanoidRecorderError
 from humanoid_recorder.core.labels import End
 from humanoid_recorder.recording.episode_record import stop_record
 from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.middleware_loss import unseen_losses
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
@@ -59,6 +60,7 @@ def describe(error: Exception) -> str:
 
 def _settled_record(episode: LiveEpisode, queue_high_water_bytes: int) -> EpisodeFile:
     episode.settle()
+    episode.findings.extend(unseen_losses(episode))
     return stop_record(episode, queue_high_water_bytes=queue_high_water_bytes)
 
 

@@ -53,6 +53,8 @@ class StreamState(_State):
     dropped: int = 0
     lost: int | None = None
     lost_reason: str = ""
+    middleware_lost: int = 0
+    """By the middleware's own count, since the subscription."""
     bytes: int = 0
 
     @property

@@ -111,6 +111,7 @@ class StateBuilder:
             "age_ms": None if last_ns is None else max(0.0, (now_log_ns - last_ns) / 1e6),
             "received": activity.received,
             "bytes": activity.bytes,
+            "middleware_lost": activity.middleware_lost,
         }
         if account is not None:
             measured |= {

@@ -1,18 +1,34 @@
 """Which streams to subscribe to, and how, given what the network shows.
 
-Pure: it looks at the graph and says what to do; the node does it and reports back.
+Pure: it looks at the graph and says what to do; the node does it and reports back. A running episode changes as little
+as can be: one type for each topic, and nothing is subscribed again but to hear a publisher that would not be heard.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
+from types import MappingProxyType
 
 from humanoid_recorder.core.errors import TypeUnavailableError
-from humanoid_recorder.core.graph import TopicOnGraph
+from humanoid_recorder.core.graph import Link, TopicOnGraph
 from humanoid_recorder.core.message_type import MessageType
 from humanoid_recorder.core.qos import adapt_request, is_compatible
 from humanoid_recorder.core.streams import Stream
 from humanoid_recorder.core.topics import TopicSelection
 from humanoid_recorder.recording.channels import FIRST_CHANNEL_ID, Channel
+
+NO_LINKS: Mapping[int, Link] = MappingProxyType({})
+
+
+class Moment(Enum):
+    """What an episode allows to be changed."""
+
+    BETWEEN_EPISODES = "between episodes"
+    """Everything."""
+    AT_START = "at a start"
+    """A new type, for the episode holds one for each topic; nothing for the better that costs messages."""
+    WITHIN_EPISODE = "within an episode"
+    """New topics, and asking for less where somebody would not be heard otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +38,8 @@ class Problem:
     stream: str
     problem: str
     remedy: str
+    check: str = ""
+    """Name of the finding that an episode gets for it; empty for what the episode shows anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,8 @@ class Step:
     channel: Channel
     is_new_subscription: bool
     """Subscribe (again); otherwise only what is known of the publishers has changed."""
+    replaces: int | None = None
+    """Channel that ends first: the same topic with its former type."""
 
 
 class StreamPlan:
@@ -57,16 +77,25 @@ class StreamPlan:
         self._channels: dict[str, Channel] = {}
         self._problems: dict[str, Problem] = {}
         self._ids: dict[tuple[str, str], int] = {}
+        self._heard_latched: set[tuple[str, bytes]] = set()
+        """Publishers, by topic, that were there while we asked for latched messages."""
 
     def wants(self, topic: str) -> bool:
         """Whether a topic of the graph concerns us."""
         return topic in self._streams or self._selection.wants(topic)
 
-    def update(self, graph: Mapping[str, TopicOnGraph]) -> list[Step]:
+    def update(
+        self,
+        graph: Mapping[str, TopicOnGraph],
+        moment: Moment = Moment.BETWEEN_EPISODES,
+        links: Mapping[int, Link] = NO_LINKS,
+    ) -> list[Step]:
         """Compare with what the network shows.
 
         Args:
             graph: Every wanted topic that has a publisher.
+            moment: What may be changed now.
+            links: How each channel is connected, as far as that is known.
 
         Returns:
             What to do, in order. Subscriptions of topics that lost their publishers stay, for when those come back.
@@ -80,12 +109,14 @@ class StreamPlan:
             if seen is None:
                 self._note_missing(stream)
                 continue
-            step = self._present(stream, seen)
+            step = self._present(stream, seen, moment)
             if step is not None:
                 self._channels[topic] = step.channel
                 steps.append(step)
             if topic in self._channels and stream.name not in self._problems:
-                self._compare_definitions(self._channels[topic], seen)
+                channel = self._channels[topic]
+                self._compare_definitions(channel, seen)
+                self._look_for_unheard(channel, seen, links.get(channel.id))
         return steps
 
     def refuse(self, channel: Channel, error: Exception) -> None:
@@ -113,19 +144,12 @@ class StreamPlan:
                 "Is the driver running, in this ROS_DOMAIN_ID and network range?",
             )
 
-    def _present(self, stream: Stream, seen: TopicOnGraph) -> Step | None:
+    def _present(self, stream: Stream, seen: TopicOnGraph, moment: Moment) -> Step | None:
         channel = self._channels.get(stream.topic)
-        if not self._type_agrees(stream, channel, seen):
+        if not self._type_agrees(stream, channel, seen, moment):
             return None
-        if channel is not None:
-            if all(is_compatible(offer, channel.request) for offer in seen.offers):
-                now = channel.seen_on(seen)
-                return None if now == channel else Step(now, is_new_subscription=False)
-            # A new publisher offers less than we ask for: asking for less is the only way to hear all of them.
-            return Step(
-                replace(channel.seen_on(seen), request=adapt_request(seen.offers, rate_hz=stream.rate_hz)),
-                is_new_subscription=True,
-            )
+        if channel is not None and seen.types == (channel.message_type.name,):
+            return self._follow(channel, seen, moment)
         try:
             message_type = self._lookup(seen.types[0])
             if not message_type.type_hash:
@@ -133,7 +157,7 @@ class StreamPlan:
         except TypeUnavailableError as error:
             self._complain(stream, error.message, error.remedy)
             return None
-        channel = Channel(
+        new = Channel(
             # The same at every attempt to subscribe, or failing ones would use up the ids of a bag within hours.
             id=self._ids.setdefault((stream.topic, message_type.name), FIRST_CHANNEL_ID + len(self._ids)),
             stream=replace(stream, type=message_type.name),
@@ -142,24 +166,41 @@ class StreamPlan:
             offers=(),
             publishers=(),
         )
-        return Step(channel.seen_on(seen), is_new_subscription=True)
+        return Step(new.seen_on(seen), is_new_subscription=True, replaces=None if channel is None else channel.id)
 
-    def _type_agrees(self, stream: Stream, channel: Channel | None, seen: TopicOnGraph) -> bool:
-        """Check that one type is published, and the right one."""
-        expected = stream.type or (channel.message_type.name if channel else seen.types[0])
-        if seen.types == (expected,):
-            return True
+    def _follow(self, channel: Channel, seen: TopicOnGraph, moment: Moment) -> Step | None:
+        """Ask for less when a new publisher offers less, and for more again when it has gone."""
+        best = adapt_request(seen.offers, rate_hz=channel.stream.rate_hz)
+        # Asking for less is the only way to hear all of them. Asking for more may cost the messages of the moment.
+        is_too_much = not all(is_compatible(offer, channel.request) for offer in seen.offers)
+        if is_too_much or (best != channel.request and moment is Moment.BETWEEN_EPISODES):
+            return Step(replace(channel.seen_on(seen), request=best), is_new_subscription=True)
+        now = channel.seen_on(seen)
+        return None if now == channel else Step(now, is_new_subscription=False)
+
+    def _type_agrees(self, stream: Stream, channel: Channel | None, seen: TopicOnGraph, moment: Moment) -> bool:
+        """Check that one type is published, and one that may be recorded now."""
+        now = channel.message_type.name if channel else ""
         published = " and ".join(seen.types)
-        if not stream.type and channel is None:
-            problem = f"{stream.topic} is published with several types, {published}"
-            remedy = "Stop the publishers of all but one: a bag holds one type for each topic."
-        elif channel is not None and not stream.type:
-            problem = f"{stream.topic} was {expected} and is now published as {published}"
-            remedy = "Restart the recorder to record the new type."
-        else:
-            problem = f"{stream.topic} is published as {published}, and the profile says {expected}"
+        check = "type_changed" if channel else ""
+        if stream.type:
+            if seen.types == (stream.type,):
+                return True
+            problem = f"{stream.topic} is published as {published}, and the profile says {stream.type}"
             remedy = f"Correct streams.{stream.name}.type in the profile, or the publisher."
-        self._complain(stream, problem, remedy)
+        elif len(seen.types) > 1:
+            remedy = "Stop the publishers of all but one: a bag holds one type for each topic."
+            if now in seen.types:
+                others = " and ".join(type_ for type_ in seen.types if type_ != now)
+                problem = f"{stream.topic} is published as {others} too, and only {now} is recorded"
+            else:
+                problem = f"{stream.topic} is published with several types, {published}"
+        elif channel is None or published == now or moment is not Moment.WITHIN_EPISODE:
+            return True
+        else:
+            problem = f"{stream.topic} was {now} and is now published as {published}"
+            remedy = "It is recorded from the next episode on: a bag holds one type for each topic."
+        self._complain(stream, problem, remedy, check=check)
         return False
 
     def _compare_definitions(self, channel: Channel, seen: TopicOnGraph) -> None:
@@ -170,7 +211,32 @@ class StreamPlan:
                 channel.stream,
                 f"{channel.stream.topic} is published with another definition of {name} than is installed here",
                 f"Install the publisher's version of {name.partition('/')[0]} here too, or readers misread the bag.",
+                check="definition_differs",
             )
 
-    def _complain(self, stream: Stream, problem: str, remedy: str) -> None:
-        self._problems[stream.name] = Problem(stream.name, problem, remedy)
+    def _look_for_unheard(self, channel: Channel, seen: TopicOnGraph, link: Link | None) -> None:
+        """Complain of publishers that we do not hear, and of what they had sent before we could hear them."""
+        count = len(seen.publishers)
+        if link is not None and link.refused_policy and link.publishers is not None and link.publishers < count:
+            self._complain(
+                channel.stream,
+                f"{link.publishers} of {count} publishers of {seen.name} are connected: "
+                f"one does not offer the QoS policy {link.refused_policy} that is asked for",
+                f"Compare them with 'ros2 topic info -v {seen.name}'.",
+                check="publisher_not_heard",
+            )
+        latched = {publisher for publisher in seen.publishers if publisher.offer.is_latched}
+        if channel.is_latched:
+            self._heard_latched |= {(seen.name, publisher.gid) for publisher in latched}
+        unheard = {publisher.node for publisher in latched if (seen.name, publisher.gid) not in self._heard_latched}
+        if unheard:
+            self._complain(
+                channel.stream,
+                f"{seen.name} has latched and volatile publishers: what {' and '.join(sorted(unheard))} sent before "
+                "we subscribed is not recorded",
+                "Give all publishers of the topic the same durability.",
+                check="latched_not_asked_for",
+            )
+
+    def _complain(self, stream: Stream, problem: str, remedy: str, *, check: str = "") -> None:
+        self._problems[stream.name] = Problem(stream.name, problem, remedy, check)

@@ -5,19 +5,28 @@ It costs several times as much per message as the wait set, and delivers exactly
 
 import threading
 import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future as Answer
+from concurrent.futures import wait
 
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
+from humanoid_recorder.core.graph import Link
 from humanoid_recorder.ros.ingest import (
     NOT_RUNNING,
+    POLL_EVENTS_S,
     ArrivalSink,
     MessageInfo,
     Subscription,
     SubscriptionTable,
     arrival_from,
 )
+
+_LOOK_AGAIN_S = 0.05
 
 
 class ExecutorIngest:
@@ -31,9 +40,10 @@ class ExecutorIngest:
     def __init__(self, node: Node, sink: ArrivalSink) -> None:
         self._sink = sink
         self._delivered = 0
-        self._table = SubscriptionTable(node)
+        self._table = SubscriptionTable(node, sink)
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
+        node.create_timer(POLL_EVENTS_S, self._table.read_events, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._stopped: Future[None] = Future(executor=self._executor)
         self._thread = threading.Thread(target=self._run, name="ingest")
 
@@ -70,18 +80,46 @@ class ExecutorIngest:
             turn = threading.Event()
             self._executor.create_task(turn.set)
             turn.wait(timeout=0.05)
+        self._on_ingest_thread(self._table.read_events)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced."""
-        if self._stopped.done():
-            raise NOT_RUNNING
         channel_id = subscription.channel_id
 
         def deliver(data: bytes, info: MessageInfo) -> None:
             self._delivered += 1
             self._sink.accept(channel_id, (arrival_from(data, info),))
 
-        self._table.create(subscription, deliver)
+        self._on_ingest_thread(lambda: self._table.create(subscription, deliver))
+
+    def unsubscribe(self, channel_id: int) -> None:
+        """Destroy the subscription of a channel; what waits is delivered as far as ``flush`` can tell."""
+        self.flush()
+        self._on_ingest_thread(lambda: self._table.destroy(channel_id))
+
+    def links(self) -> Mapping[int, Link]:
+        """Tell how each channel was connected when its events were read last."""
+        return self._table.links
+
+    def _on_ingest_thread(self, action: Callable[[], None]) -> None:
+        """Have the executor do it between two callbacks: nothing is delivered of a channel after its end."""
+        if self._stopped.done():
+            raise NOT_RUNNING
+        answer: Answer[None] = Answer()
+
+        def request() -> None:
+            try:
+                action()
+            except BaseException as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(None)
+
+        self._executor.create_task(request)
+        while not wait([answer], timeout=_LOOK_AGAIN_S).done:
+            if not self._thread.is_alive():
+                raise NOT_RUNNING
+        answer.result()
 
     def _run(self) -> None:
         try:

@@ -4,7 +4,7 @@ An ingest owns one thread and the data subscriptions. Those are invisible to eve
 spins the same node would take most of the messages away, at several times the cost per message.
 """
 
-from collections.abc import Callable, ItemsView, Sequence
+from collections.abc import Callable, ItemsView, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypedDict, cast
 
@@ -14,10 +14,15 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription as RclpySubscription
 
 from humanoid_recorder.core.errors import RosError
+from humanoid_recorder.core.graph import Link
 from humanoid_recorder.core.qos import QosRequest
 from humanoid_recorder.core.samples import Arrival
 from humanoid_recorder.ros.message_types import message_class
 from humanoid_recorder.ros.qos import to_qos_profile
+from humanoid_recorder.ros.subscription_events import SubscriptionEvents
+
+POLL_EVENTS_S = 1.0
+"""How often QoS events are read; a flush reads them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,9 @@ class ArrivalSink(Protocol):
 
     def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
         """Take the messages of one stream, in the order in which they were delivered."""
+
+    def middleware_lost(self, channel_id: int, messages: int) -> None:
+        """Learn of messages of a channel that the middleware knows to be lost, within ``POLL_EVENTS_S``."""
 
     def ingest_failed(self, error: Exception) -> None:
         """Learn that nothing more will come, and why."""
@@ -65,6 +73,16 @@ class Ingest(Protocol):
                 the ingest is not running.
         """
 
+    def unsubscribe(self, channel_id: int) -> None:
+        """Deliver what has been received on a channel and destroy its subscription: nothing of it comes afterwards.
+
+        Raises:
+            RosError: The ingest is not running.
+        """
+
+    def links(self) -> Mapping[int, Link]:
+        """Tell how each channel was connected when its events were read last."""
+
 
 class MessageInfo(TypedDict, total=False):
     """What rclpy hands over beside a message; Jazzy has no ``publisher_gid``."""
@@ -88,11 +106,15 @@ def arrival_from(data: bytes, info: MessageInfo) -> Arrival:
 
 
 class SubscriptionTable:
-    """The rclpy subscriptions of an ingest, by channel. Not thread-safe."""
+    """The rclpy subscriptions of an ingest, by channel. Not thread-safe, but for ``links``."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, sink: ArrivalSink) -> None:
         self._node = node
+        self._sink = sink
         self._subscriptions: dict[int, RclpySubscription[Any]] = {}
+        self._events: dict[int, SubscriptionEvents] = {}
+        self.links: Mapping[int, Link] = {}
+        """As of the last ``read_events``; replaced, never changed."""
 
     def channel_ids(self) -> list[int]:
         """Return the channels that are subscribed."""
@@ -118,7 +140,7 @@ class SubscriptionTable:
         message = message_class(subscription.type)
         self.destroy(subscription.channel_id)
         try:
-            self._subscriptions[subscription.channel_id] = self._node.create_subscription(
+            created = self._node.create_subscription(
                 message,
                 subscription.topic,
                 cast("Callable[[Any, Any], None]", callback),
@@ -129,11 +151,28 @@ class SubscriptionTable:
         except rclpy_implementation.RCLError as error:
             raise RosError(
                 f"{subscription.topic} cannot be subscribed as {subscription.type}: {error}.",
-                remedy="If another type was published there before, restart the recorder.",
+                remedy="Another subscription of this process may hold the topic with another type.",
             ) from error
+        self._subscriptions[subscription.channel_id] = created
+        self._events[subscription.channel_id] = SubscriptionEvents(created)
+
+    def read_events(self) -> None:
+        """Read the QoS events of every subscription, and report what the middleware has lost."""
+        self.links = {channel_id: events.link() for channel_id, events in self._events.items()}
+        for channel_id, events in self._events.items():
+            self._report_lost(channel_id, events)
 
     def destroy(self, channel_id: int) -> None:
         """Destroy the subscription of a channel, if there is one."""
+        events = self._events.pop(channel_id, None)
+        if events is not None:
+            self._report_lost(channel_id, events)
+            events.destroy()
         old = self._subscriptions.pop(channel_id, None)
         if old is not None:
             self._node.destroy_subscription(old)
+
+    def _report_lost(self, channel_id: int, events: SubscriptionEvents) -> None:
+        lost = events.newly_lost()
+        if lost:
+            self._sink.middleware_lost(channel_id, lost)

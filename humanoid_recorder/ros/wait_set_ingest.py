@@ -8,15 +8,17 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, cast
 
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
+from humanoid_recorder.core.graph import Link
 from humanoid_recorder.ros.ingest import (
     NOT_RUNNING,
+    POLL_EVENTS_S,
     ArrivalSink,
     MessageInfo,
     Subscription,
@@ -43,7 +45,7 @@ class WaitSetIngest:
 
     def __init__(self, node: Node, sink: ArrivalSink) -> None:
         self._sink = sink
-        self._table = SubscriptionTable(node)
+        self._table = SubscriptionTable(node, sink)
         self._context = cast("rclpy_implementation.Context", node.context.handle)
         self._requests: deque[Callable[[], None]] = deque()
         self._wake = node.create_guard_condition(lambda: None)
@@ -67,11 +69,19 @@ class WaitSetIngest:
 
     def flush(self) -> None:
         """Deliver everything the middleware has received so far, and return when that is done."""
-        self._on_ingest_thread(self._take_all)
+        self._on_ingest_thread(self._take_and_read_events)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced."""
         self._on_ingest_thread(lambda: self._create(subscription))
+
+    def unsubscribe(self, channel_id: int) -> None:
+        """Deliver what has been received on a channel and destroy its subscription."""
+        self._on_ingest_thread(lambda: self._close(channel_id))
+
+    def links(self) -> Mapping[int, Link]:
+        """Tell how each channel was connected when its events were read last."""
+        return self._table.links
 
     def _on_ingest_thread(self, action: Callable[[], None]) -> None:
         """Have the ingest's thread do it between two waits: nothing may be destroyed while it is waited on."""
@@ -96,18 +106,30 @@ class WaitSetIngest:
         self._take(subscription.channel_id)
         self._table.create(subscription, _never_called)
 
+    def _close(self, channel_id: int) -> None:
+        self._take(channel_id)
+        self._table.destroy(channel_id)
+
+    def _take_and_read_events(self) -> None:
+        self._take_all()
+        self._table.read_events()
+
     def _take_all(self) -> None:
         for channel_id in self._table.channel_ids():
             self._take(channel_id)
 
     def _run(self) -> None:
+        events_due_s = 0.0
         try:
             while self._running.is_set():
                 self._answer_requests()
                 for channel_id in self._wait():
                     self._take(channel_id)
+                if time.monotonic() >= events_due_s:
+                    self._table.read_events()
+                    events_due_s = time.monotonic() + POLL_EVENTS_S
                 time.sleep(PAUSE_S)
-            self._take_all()
+            self._take_and_read_events()
         except Exception as error:  # whatever it is, a recorder that silently takes nothing would be worse
             self._sink.ingest_failed(error)
         with self._gate:

@@ -1,7 +1,7 @@
 """What every ingest must do, over real DDS: the same tests for each implementation."""
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +37,16 @@ class Sink:
         self.threads: set[int] = set()
         self.failures: list[Exception] = []
         self.fail_with: Exception | None = None
+        self.lost: Counter[int] = Counter()
 
     def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
         self.threads.add(threading.get_ident())
         if self.fail_with is not None:
             raise self.fail_with
         self.arrivals[channel_id].extend(arrivals)
+
+    def middleware_lost(self, channel_id: int, messages: int) -> None:
+        self.lost[channel_id] += messages
 
     def ingest_failed(self, error: Exception) -> None:
         self.failures.append(error)

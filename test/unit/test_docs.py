@@ -68,7 +68,7 @@ def parameters() -> dict[str, object]:
     return (
         {name: default for name, (default, _) in with_default.items()}
         | dict.fromkeys(labels, "")
-        | {"topics": "", every_node: False}
+        | {"topics": "", every_node: 0}
     )
 
 

@@ -8,7 +8,7 @@ from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.core.streams import Stream
 from humanoid_recorder.core.topics import TopicSelection
 from humanoid_recorder.recording.channels import FIRST_CHANNEL_ID
-from humanoid_recorder.recording.intake import Activity
+from humanoid_recorder.recording.line import Activity
 from humanoid_recorder.recording.readiness import Readiness, judge_readiness
 from humanoid_recorder.recording.stream_plan import StreamPlan
 

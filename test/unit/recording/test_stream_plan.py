@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humanoid_recorder.core.errors import RosError, TypeUnavailableError
-from humanoid_recorder.core.graph import PublisherOnGraph, TopicOnGraph
+from humanoid_recorder.core.graph import Link, PublisherOnGraph, TopicOnGraph
 from humanoid_recorder.core.message_type import MessageType
 from humanoid_recorder.core.qos import Durability, QosOffer, Reliability, is_compatible
 from humanoid_recorder.core.streams import Stream
 from humanoid_recorder.core.topics import TopicSelection
 from humanoid_recorder.recording.channels import FIRST_CHANNEL_ID
-from humanoid_recorder.recording.stream_plan import StreamPlan
+from humanoid_recorder.recording.stream_plan import Moment, StreamPlan
 
 STRONG = QosOffer(durability=Durability.TRANSIENT_LOCAL)
 WEAK = QosOffer(reliability=Reliability.BEST_EFFORT)
@@ -26,7 +26,11 @@ def lookup(name: str) -> MessageType:
 
 def topic(name: str, *publishers: tuple[str, QosOffer]) -> TopicOnGraph:
     return TopicOnGraph(
-        name, tuple(PublisherOnGraph(f"/node{at}", type_, "", offer) for at, (type_, offer) in enumerate(publishers))
+        name,
+        tuple(
+            PublisherOnGraph(f"/node{at}", type_, "", offer, gid=bytes([at]))
+            for at, (type_, offer) in enumerate(publishers)
+        ),
     )
 
 
@@ -123,12 +127,95 @@ def test_two_types_on_one_topic_are_refused() -> None:
     assert problem.problem == "/x is published with several types, a/msg/A and b/msg/B"
 
 
-def test_a_topic_that_changes_its_type_is_not_recorded_under_the_old_one() -> None:
+@pytest.mark.parametrize("moment", [Moment.BETWEEN_EPISODES, Moment.AT_START])
+def test_a_topic_that_changes_its_type_between_episodes_is_subscribed_anew_in_place_of_the_old_one(
+    moment: Moment,
+) -> None:
     plan = plan_of(selection=EVERYTHING)
-    plan.update(graph(topic("/x", ("a/msg/A", WEAK))))
-    assert plan.update(graph(topic("/x", ("b/msg/B", WEAK)))) == []
+    (old,) = plan.update(graph(topic("/x", ("a/msg/A", WEAK))))
+    (new,) = plan.update(graph(topic("/x", ("b/msg/B", WEAK))), moment)
+    assert new.is_new_subscription
+    assert new.replaces == old.channel.id != new.channel.id
+    assert (new.channel.message_type.name, new.channel.stream.type) == ("b/msg/B", "b/msg/B")
+    assert (plan.channels(), plan.problems()) == ([new.channel], [])
+    (back,) = plan.update(graph(topic("/x", ("a/msg/A", WEAK))), moment)
+    assert (back.channel.id, back.replaces) == (old.channel.id, new.channel.id)
+
+
+def test_a_topic_that_changes_its_type_within_an_episode_keeps_its_channel_until_the_next() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    (old,) = plan.update(graph(topic("/x", ("a/msg/A", WEAK))))
+    seen = graph(topic("/x", ("b/msg/B", WEAK)))
+    assert plan.update(seen, Moment.WITHIN_EPISODE) == []
     (problem,) = plan.problems()
-    assert problem.problem == "/x was a/msg/A and is now published as b/msg/B"
+    assert (problem.problem, problem.check) == (
+        "/x was a/msg/A and is now published as b/msg/B",
+        "type_changed",
+    )
+    assert plan.channels() == [old.channel]
+    (new,) = plan.update(seen, Moment.BETWEEN_EPISODES)
+    assert new.replaces == old.channel.id
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+def test_a_second_type_beside_the_recorded_one_changes_nothing_and_is_a_problem(moment: Moment) -> None:
+    plan = plan_of(selection=EVERYTHING)
+    (old,) = plan.update(graph(topic("/x", ("a/msg/A", WEAK))))
+    assert plan.update(graph(topic("/x", ("a/msg/A", WEAK), ("b/msg/B", WEAK))), moment) == []
+    (problem,) = plan.problems()
+    assert problem.problem == "/x is published as b/msg/B too, and only a/msg/A is recorded"
+    assert plan.channels() == [old.channel]
+
+
+def test_a_stream_of_the_profile_keeps_its_type_and_is_back_to_normal_with_it() -> None:
+    plan = plan_of(Stream("arm", "/arm", "a/msg/A"))
+    (first,) = plan.update(graph(topic("/arm", ("a/msg/A", WEAK))))
+    assert plan.update(graph(topic("/arm", ("b/msg/B", WEAK)))) == []
+    (problem,) = plan.problems()
+    assert problem.problem == "/arm is published as b/msg/B, and the profile says a/msg/A"
+    assert plan.update(graph(topic("/arm", ("a/msg/A", WEAK)))) == []
+    assert (plan.problems(), plan.channels()) == ([], [first.channel])
+
+
+def test_when_the_weak_publisher_has_gone_more_is_asked_for_again_but_only_between_episodes() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    plan.update(graph(topic("/x", ("a/msg/A", STRONG), ("a/msg/A", WEAK))))
+    alone = graph(topic("/x", ("a/msg/A", STRONG)))
+    for moment in (Moment.WITHIN_EPISODE, Moment.AT_START):
+        assert not any(step.is_new_subscription for step in plan.update(alone, moment))
+    (raised,) = plan.update(alone, Moment.BETWEEN_EPISODES)
+    assert raised.is_new_subscription
+    assert raised.replaces is None
+    assert (raised.channel.request.reliability, raised.channel.is_latched) == (Reliability.RELIABLE, True)
+    assert plan.update(alone, Moment.BETWEEN_EPISODES) == []
+
+
+def test_a_latched_publisher_beside_a_volatile_one_is_a_problem_if_it_was_never_heard_as_latched() -> None:
+    both = graph(topic("/x", ("a/msg/A", STRONG), ("a/msg/A", WEAK)))
+    never = plan_of(selection=EVERYTHING)
+    never.update(both)
+    (problem,) = never.problems()
+    assert problem.problem == (
+        "/x has latched and volatile publishers: what /node0 sent before we subscribed is not recorded"
+    )
+    before = plan_of(selection=EVERYTHING)
+    before.update(graph(topic("/x", ("a/msg/A", STRONG))))
+    before.update(both)
+    assert before.problems() == []
+
+
+def test_a_publisher_that_the_middleware_does_not_connect_is_a_problem_with_the_policy_s_name() -> None:
+    plan = plan_of(selection=EVERYTHING)
+    seen = graph(topic("/x", ("a/msg/A", WEAK), ("a/msg/A", WEAK)))
+    (step,) = plan.update(seen)
+    plan.update(seen, links={step.channel.id: Link(publishers=1, refused_policy="OWNERSHIP")})
+    (problem,) = plan.problems()
+    assert problem.problem == (
+        "1 of 2 publishers of /x are connected: one does not offer the QoS policy OWNERSHIP that is asked for"
+    )
+    for link in (Link(2, "OWNERSHIP"), Link(1, ""), Link(None, "OWNERSHIP")):
+        plan.update(seen, links={step.channel.id: link})
+        assert plan.problems() == []
 
 
 def announcing(name: str, type_: str, *hashes: str) -> Mapping[str, TopicOnGraph]:
@@ -188,16 +275,20 @@ seen_topics = st.dictionaries(
 )
 
 
-@given(turns=st.lists(seen_topics, max_size=8), refusals=st.lists(st.integers(0, 30), max_size=5))
+@given(
+    turns=st.lists(st.tuples(seen_topics, st.sampled_from(Moment)), max_size=8),
+    refusals=st.lists(st.integers(0, 30), max_size=5),
+)
 def test_ids_are_unique_and_stable_and_every_publisher_of_a_channel_is_heard(
-    turns: list[dict[str, list[tuple[str, QosOffer]]]], refusals: list[int]
+    turns: list[tuple[dict[str, list[tuple[str, QosOffer]]], Moment]], refusals: list[int]
 ) -> None:
     plan = plan_of(Stream("a", "/a", "a/msg/A", required=True), selection=EVERYTHING)
     ids: dict[tuple[str, str], int] = {}
     step_number = 0
-    for turn in turns:
+    for turn, moment in turns:
         seen = graph(*(topic(name, *publishers) for name, publishers in turn.items()))
-        for step in plan.update(seen):
+        before = {channel.stream.topic: channel.message_type.name for channel in plan.channels()}
+        for step in plan.update(seen, moment):
             key = (step.channel.stream.topic, step.channel.message_type.name)
             assert ids.setdefault(key, step.channel.id) == step.channel.id
             assert all(is_compatible(offer, step.channel.request) for offer in step.channel.offers)
@@ -208,6 +299,8 @@ def test_ids_are_unique_and_stable_and_every_publisher_of_a_channel_is_heard(
         assert not subscribed & {stream.topic for stream in plan.unsubscribed()}
         complained = {problem.stream for problem in plan.problems()}
         known = {channel.stream.topic: channel.message_type.name for channel in plan.channels()}
+        if moment is Moment.WITHIN_EPISODE:
+            assert all(known.get(name, type_) == type_ for name, type_ in before.items())
         for name, publishers in turn.items():
             stream_name = "a" if name == "/a" else name
             types = {type_ for type_, _offer in publishers}
