@@ -9,7 +9,7 @@ With compression, channels whose messages are compressed already go into chunks 
 Format: https://mcap.dev/spec
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 
@@ -64,9 +64,12 @@ class McapFile:
         self._channel_ids: set[int] = set()
         self._ids_to_compress: set[int] = set()
         codec = make_codec(compression)
-        self._plain = OpenChunk(chunk_bytes=chunk_bytes, codec=None)
-        self._compressing = None if codec is None else OpenChunk(chunk_bytes=chunk_bytes, codec=codec)
-        self._open_chunks = [chunk for chunk in (self._plain, self._compressing) if chunk is not None]
+        self._plain = OpenChunk(chunk_bytes=chunk_bytes, codec=None, write=self._write_chunk)
+        self._open_chunks = [self._plain]
+        self._compressing: OpenChunk | None = None
+        if codec is not None:
+            self._compressing = OpenChunk(chunk_bytes=chunk_bytes, codec=codec, write=self._write_chunk)
+            self._open_chunks.append(self._compressing)
         self._not_synced: list[tuple[ChunkSummary, int]] = []
         self._file = RecordFile(path)
         try:
@@ -156,13 +159,13 @@ class McapFile:
         if not self._channel_ids.issuperset(map(_channel_id_of, samples)):
             raise ValueError(f"unknown channel ids {sorted(set(map(_channel_id_of, samples)) - self._channel_ids)}")
         if self._compressing is None:
-            self._write_chunks(self._plain.take(samples))
-            return
-        to_compress = [sample for sample in samples if sample.channel_id in self._ids_to_compress]
-        if len(to_compress) < len(samples):
-            others = [sample for sample in samples if sample.channel_id not in self._ids_to_compress]
-            self._write_chunks(self._plain.take(others))
-        self._write_chunks(self._compressing.take(to_compress))
+            self._plain.take(samples)
+        else:
+            to_compress = [sample for sample in samples if sample.channel_id in self._ids_to_compress]
+            if len(to_compress) < len(samples):
+                self._plain.take([sample for sample in samples if sample.channel_id not in self._ids_to_compress])
+            self._compressing.take(to_compress)
+        self._sync_chunks()
 
     def close_chunk_if_due(self, now_monotonic_ns: int) -> None:
         """Write what is open if some of it is old enough; ``now_monotonic_ns`` is ``time.monotonic_ns()``."""
@@ -173,11 +176,9 @@ class McapFile:
     def close_chunk(self) -> None:
         """Write and sync what is open, however small; without messages nothing is written."""
         self._file.check()
-        # Both at once, for one sync: that is what takes time on a slow disk.
-        for chunk in [finished for open_chunk in self._open_chunks for finished in open_chunk.close()]:
-            self._write_chunk(chunk)
-        if self._not_synced:
-            self.sync()
+        for chunk in self._open_chunks:
+            chunk.close()
+        self._sync_chunks()
 
     def finish(self) -> None:
         """Write what is open and the summary, sync, and close the file."""
@@ -196,11 +197,6 @@ class McapFile:
         """Close the file descriptor and write nothing more; may be called at any time and twice."""
         self._file.close()
 
-    def _write_chunks(self, chunks: Iterable[FinishedChunk]) -> None:
-        for chunk in chunks:
-            self._write_chunk(chunk)
-            self.sync()
-
     def _write_chunk(self, chunk: FinishedChunk) -> None:
         """Write a chunk; its messages count when it has been synced."""
         offset = self.bytes_written
@@ -211,6 +207,11 @@ class McapFile:
         except BagWriteError:
             self._count_synced()
             raise
+
+    def _sync_chunks(self) -> None:
+        """Sync what has been written since the last time; once for several chunks, since a sync is what takes time."""
+        if self._not_synced:
+            self.sync()
 
     def _count_synced(self) -> None:
         """Count the messages of chunks that are on the disk."""

@@ -1,7 +1,7 @@
 """The chunk that is open: messages wait in it until it is large enough or old enough for the file."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from humanoid_recorder.core.samples import Sample
@@ -28,10 +28,12 @@ class OpenChunk:
     Args:
         chunk_bytes: A chunk is finished by the message that brings it to this size.
         codec: Compresses the chunks; None: they stay as they are.
+        write: Called with each chunk that is finished.
     """
 
-    def __init__(self, *, chunk_bytes: int, codec: Codec | None) -> None:
+    def __init__(self, *, chunk_bytes: int, codec: Codec | None, write: Callable[[FinishedChunk], None]) -> None:
         self._chunk_bytes = chunk_bytes
+        self._write = write
         self._codec = codec
         self._pending: list[Sample] = []
         self._pending_bytes = 0
@@ -52,22 +54,22 @@ class OpenChunk:
         size_bytes = self._pending_bytes + self._chunk.size_bytes
         return _FIXED_BYTES + per_channel + _BYTES_PER_MESSAGE * messages + size_bytes
 
-    def take(self, samples: Sequence[Sample]) -> Iterator[FinishedChunk]:
-        """Take messages in, and give out each chunk that they complete."""
+    def take(self, samples: Sequence[Sample]) -> None:
+        """Take messages in, and write each chunk that they complete."""
         if self.opened_ns is None and samples:
             self.opened_ns = time.monotonic_ns()
         self._pending += samples
         self._pending_bytes += MESSAGE_HEAD_BYTES * len(samples) + sum(map(len, map(_data_of, samples)))
         if len(self._pending) >= _BLOCK_MESSAGES or self._pending_bytes + self._chunk.size_bytes >= self._chunk_bytes:
-            yield from self._encode_pending()
+            self._encode_pending()
 
-    def close(self) -> Iterator[FinishedChunk]:
-        """Give out what is open, however small."""
-        yield from self._encode_pending()
+    def close(self) -> None:
+        """Write what is open, however small."""
+        self._encode_pending()
         if self._chunk.size_bytes:
-            yield self._finish()
+            self._finish()
 
-    def _encode_pending(self) -> Iterator[FinishedChunk]:
+    def _encode_pending(self) -> None:
         if not self._pending:
             return
         block = Block.from_samples(self._pending)
@@ -76,9 +78,10 @@ class OpenChunk:
             head, block = block.split(self._chunk_bytes - self._chunk.size_bytes)
             self._chunk.add(head)
             if self._chunk.size_bytes >= self._chunk_bytes:
-                yield self._finish()
+                self._finish()
                 self.opened_ns = time.monotonic_ns() if len(block) else None
 
-    def _finish(self) -> FinishedChunk:
+    def _finish(self) -> None:
+        # Nothing may hold on to the old chunk while the next one grows: memory that is used again at once is cheap.
         chunk, self._chunk, self.opened_ns = self._chunk, ChunkBuilder(self._codec), None
-        return chunk.finish()
+        self._write(chunk.finish())
