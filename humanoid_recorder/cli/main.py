@@ -15,6 +15,7 @@ from humanoid_recorder.cli.demo import demo
 from humanoid_recorder.cli.doctor import doctor
 from humanoid_recorder.cli.info import info
 from humanoid_recorder.cli.record import EXAMPLES, RecordCommand, record
+from humanoid_recorder.cli.recover import recover
 from humanoid_recorder.core.errors import HumanoidRecorderError
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command(cls=RecordCommand, epilog=EXAMPLES)(record)
 app.command()(info)
+app.command()(recover)
 app.command()(doctor)
 
 

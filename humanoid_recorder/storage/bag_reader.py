@@ -15,7 +15,7 @@ from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.storage.layout import UNFINISHED_SUFFIX
 from humanoid_recorder.storage.log_times import LogTimes
-from humanoid_recorder.storage.mcap_source import McapSource
+from humanoid_recorder.storage.mcap_source import McapSource, not_sealed_error
 from humanoid_recorder.storage.rosbag2_metadata import (
     METADATA_FILE,
     METADATA_RECORD,
@@ -281,7 +281,7 @@ def _open_bag(path: Path) -> tuple[BagMetadata | None, tuple[McapSource, ...]]:
         raise BagReadError(f"There is no {path}.")
     directory = path.parent if path.name == METADATA_FILE else path
     if directory.name.endswith(UNFINISHED_SUFFIX):
-        raise BagReadError(f"{directory} was not sealed: its recording never ended properly.")
+        raise not_sealed_error(directory)
     if not directory.is_dir():
         return None, (McapSource(path),)
     if (directory / METADATA_FILE).exists():

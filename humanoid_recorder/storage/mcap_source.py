@@ -4,6 +4,7 @@
 bag in memory, and in log time order all chunks that overlap.
 """
 
+import shlex
 import struct
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -159,9 +160,20 @@ class McapSource:
         file.seek(max(0, size - len(MAGIC)))
         if size < 2 * len(MAGIC) or file.read() != MAGIC:
             if self.path.parent.name.endswith(UNFINISHED_SUFFIX):
-                raise BagReadError(f"{self.path.parent} was not sealed: its recording never ended properly.")
-            raise BagReadError(f"{self.path} is truncated: it does not end as an MCAP file does.")
+                raise not_sealed_error(self.path.parent)
+            raise BagReadError(
+                f"{self.path} is truncated: it does not end as an MCAP file does.",
+                remedy=f"Recover what it holds: humanoid-recorder recover {shlex.quote(str(self.path))}",
+            )
         file.seek(0)
+
+
+def not_sealed_error(directory: Path) -> BagReadError:
+    """Say of an unfinished bag what it is and what to do."""
+    return BagReadError(
+        f"{directory} was not sealed: its recording never ended properly.",
+        remedy=f"If it is not being recorded now: humanoid-recorder recover {shlex.quote(str(directory))}",
+    )
 
 
 def _chunk_messages(chunk: Chunk, wanted: Collection[int]) -> Iterator[StoredMessage]:

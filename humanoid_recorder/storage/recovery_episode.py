@@ -47,11 +47,10 @@ class EpisodeRecovery:
         self._sealed = directory.with_name(directory.name.removesuffix(UNFINISHED_SUFFIX))
         self._workshop = directory / _WORKSHOP
         files = sorted(directory.glob("*.mcap"))
-        if len(files) != 1:
-            raise BagReadError(
-                f"{directory} has {len(files) or 'no'} .mcap files, not one.",
-                remedy="Nothing was recorded in it; delete it by hand." if not files else "Recover each by its name.",
-            )
+        if not files:
+            raise BagReadError(f"There is no .mcap file in {directory}.", remedy="Delete it: nothing was recorded.")
+        if len(files) > 1:
+            raise BagReadError(f"There are {len(files)} .mcap files in {directory}.", remedy="It is no episode of ours.")
         (self._file,) = files
         self._progress = Progress(files, on_progress)
 
