@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from humanoid_recorder.core.samples import Arrival, Sample
+from humanoid_recorder.core.samples import MESSAGE_OVERHEAD_BYTES, Arrival, Sample
 
 
 class PreRoll:
@@ -11,7 +11,7 @@ class PreRoll:
 
     Args:
         span_ns: How far back it reaches, by log time; 0 keeps nothing.
-        max_bytes: Payload bytes held at most.
+        max_bytes: Memory held at most, in bytes: payloads, and a fixed amount for each message.
     """
 
     def __init__(self, *, span_ns: int, max_bytes: int) -> None:
@@ -35,7 +35,7 @@ class PreRoll:
             publisher = arrival.publisher or b""
             self._heard_before.setdefault(sample.channel_id, {}).setdefault(publisher, heard.get(publisher))
         self._held.extend(zip(arrivals, samples, strict=True))
-        self._bytes += sum(len(sample.data) for sample in samples)
+        self._bytes += sum(len(sample.data) + MESSAGE_OVERHEAD_BYTES for sample in samples)
         oldest_ns = self._held[-1][1].log_ns - self._span_ns if self._held else 0
         while self._held and (self._bytes > self._max_bytes or self._held[0][1].log_ns < oldest_ns):
             self._let_go(*self._held.popleft())
@@ -62,5 +62,5 @@ class PreRoll:
         return held, heard_before
 
     def _let_go(self, arrival: Arrival, sample: Sample) -> None:
-        self._bytes -= len(sample.data)
+        self._bytes -= len(sample.data) + MESSAGE_OVERHEAD_BYTES
         self._heard_before[sample.channel_id][arrival.publisher or b""] = arrival.sequence

@@ -4,11 +4,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.core.samples import MESSAGE_OVERHEAD_BYTES, Sample
 
 _EVICT_FRACTION = 1 / 16
 """Share of the capacity freed by one eviction, so that a full queue is searched now and then, not for each message."""
+
+_data_of = itemgetter(Sample._fields.index("data"))
 
 _MOST_TAKEN_BYTES = 16 * 1024 * 1024
 """The consumer gets no more at once: what it has taken is no longer bounded by the queue, but still in memory."""
@@ -32,7 +35,7 @@ class SampleQueue:
     the whole queue is dropped alone: everything else would have to go, and it would still not fit.
 
     Args:
-        max_bytes: Payload bytes held at most.
+        max_bytes: Memory held at most, in bytes: payloads, and a fixed amount for each message.
         on_drop: Called with every sample discarded, in the thread that caused it and under the queue's lock:
             it must only count.
     """
@@ -56,11 +59,11 @@ class SampleQueue:
 
     def put(self, samples: Sequence[Sample]) -> None:
         """Append samples, never blocking; what does not fit is dropped: bulk first, oldest first."""
-        size = sum(len(sample.data) for sample in samples)
+        size = _memory_bytes(samples)
         with self._changed:
             if size > self._max_bytes:
                 samples = self._without_oversized(samples)
-                size = sum(len(sample.data) for sample in samples)
+                size = _memory_bytes(samples)
             self._items.extend(samples)
             self._bytes += size
             if self._bytes > self._max_bytes:
@@ -116,7 +119,7 @@ class SampleQueue:
             item = self._items.popleft()
             items.append(item)
             if isinstance(item, Sample):
-                taken_bytes += len(item.data)
+                taken_bytes += len(item.data) + MESSAGE_OVERHEAD_BYTES
             else:
                 self._markers -= 1
         self._bytes -= taken_bytes
@@ -125,7 +128,7 @@ class SampleQueue:
     def _without_oversized(self, samples: Sequence[Sample]) -> list[Sample]:
         fitting = []
         for sample in samples:
-            if len(sample.data) > self._max_bytes:
+            if len(sample.data) + MESSAGE_OVERHEAD_BYTES > self._max_bytes:
                 self._on_drop(sample)
             else:
                 fitting.append(sample)
@@ -146,7 +149,7 @@ class SampleQueue:
         while items and freed < excess:
             item = items.popleft()
             if isinstance(item, Sample) and (not only_bulk or item.channel_id in self._bulk_channels):
-                freed += len(item.data)
+                freed += len(item.data) + MESSAGE_OVERHEAD_BYTES
                 self._on_drop(item)
             else:
                 kept.append(item)
@@ -154,3 +157,7 @@ class SampleQueue:
         self._items = kept
         self._bytes -= freed
         return freed
+
+
+def _memory_bytes(samples: Sequence[Sample]) -> int:
+    return sum(map(len, map(_data_of, samples))) + MESSAGE_OVERHEAD_BYTES * len(samples)

@@ -284,9 +284,8 @@ class EpisodeRecorder:
         That may be the wrong one if the clock was set between the two; sealing settles the account of each.
         """
         for episode in (self._live, *reversed(self._stopped.sealing)):
-            ledger = episode.ledgers.get(sample.channel_id) if episode and sample.log_ns >= episode.first_ns else None
-            if ledger is not None:
-                ledger.count_dropped(1)
+            if episode is not None and sample.log_ns >= episode.first_ns and sample.channel_id in episode.ledgers:
+                episode.count_dropped(sample)
                 return
 
     def _try_to_flush(self) -> str:

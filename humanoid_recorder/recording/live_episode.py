@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.ledger import StreamAccount, StreamLedger
+from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile
+
+QUEUE_FULL = "queue_full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,13 @@ class LiveEpisode:
         if ledger is None:
             ledger = self.ledgers[channel.id] = StreamLedger(heard)
         return ledger
+
+    def count_dropped(self, sample: Sample) -> None:
+        """Count a message that found no room in the queue; the first one marks the episode."""
+        self.ledgers[sample.channel_id].count_dropped(1)
+        if not any(finding.check == QUEUE_FULL for finding in self.findings):
+            text = "the queue was full, because the disk did not keep up: messages were dropped (see the ledger)"
+            self.findings.append(Finding(sample.log_ns, QUEUE_FULL, text))
 
     def settle(self) -> None:
         """Close the account of every channel: what is not in the bag by now has been dropped."""

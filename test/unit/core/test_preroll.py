@@ -1,10 +1,19 @@
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from humanoid_recorder.core import preroll as preroll_module
 from humanoid_recorder.core.preroll import PreRoll
-from humanoid_recorder.core.samples import Arrival, Sample
+from humanoid_recorder.core.samples import MESSAGE_OVERHEAD_BYTES, Arrival, Sample
 
 SPAN_NS = 1000
+
+
+@pytest.fixture(autouse=True)
+def _only_payloads_count(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make sizes easy to read; the one test that is about them says so."""
+    if "overhead" not in request.node.name:
+        monkeypatch.setattr(preroll_module, "MESSAGE_OVERHEAD_BYTES", 0)
 
 
 def put(ring: PreRoll, log_ns: int, size: int = 1) -> Sample:
@@ -42,6 +51,7 @@ def test_what_has_grown_old_while_everything_was_silent_is_not_of_the_last_secon
     assert [sample.log_ns for _arrival, sample in ring.drain(shift_ns=0, now_ns=6001)[0]] == [5900]
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 40)), min_size=1, max_size=50),
     max_bytes=st.integers(0, 120),
@@ -61,3 +71,9 @@ def test_exactly_the_newest_that_fit_in_time_and_bytes_are_kept(steps: list[tupl
     assert len(kept) == len(expected) or max_bytes < sum(len(sample.data) for sample in put_so_far)
     if max_bytes >= sum(len(sample.data) for sample in put_so_far):
         assert kept == expected
+
+
+def test_the_overhead_of_each_message_counts_too() -> None:
+    ring = PreRoll(span_ns=SPAN_NS, max_bytes=2 * (10 + MESSAGE_OVERHEAD_BYTES))
+    kept = [put(ring, log_ns, 10) for log_ns in (1, 2, 3)][1:]
+    assert [sample for _arrival, sample in ring.drain(shift_ns=0, now_ns=4)[0]] == kept

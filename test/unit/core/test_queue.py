@@ -2,15 +2,24 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from humanoid_recorder.core import queue as queue_module
 from humanoid_recorder.core.queue import SampleQueue
-from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.core.samples import MESSAGE_OVERHEAD_BYTES, Sample
 
 Item = Sample | Callable[[], None]
 
 IMAGES, JOINTS = 2, 1
+
+
+@pytest.fixture(autouse=True)
+def _only_payloads_count(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make sizes easy to read; the one test that is about them says so."""
+    if "overhead" not in request.node.name:
+        monkeypatch.setattr(queue_module, "MESSAGE_OVERHEAD_BYTES", 0)
 
 
 def sample(channel_id: int, size: int, number: int = 0) -> Sample:
@@ -34,6 +43,7 @@ puts = st.lists(st.tuples(st.sampled_from([JOINTS, IMAGES]), st.integers(0, 60))
 operations = st.lists(st.one_of(puts, st.sampled_from(["marker", "take"])), max_size=40)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(max_bytes=st.integers(0, 200), operations=operations)
 def test_whatever_goes_in_comes_out_in_order_or_is_dropped(
     max_bytes: int, operations: list[list[tuple[int, int]] | Literal["marker", "take"]]
@@ -61,6 +71,7 @@ def test_whatever_goes_in_comes_out_in_order_or_is_dropped(
     assert queue.level().messages == queue.level().bytes == 0
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=st.lists(st.tuples(st.sampled_from([JOINTS, IMAGES]), st.integers(1, 60)), min_size=1, max_size=60))
 def test_one_message_at_a_time_images_go_first_and_oldest_first(sizes: list[tuple[int, int]]) -> None:
     queue, dropped = make(100)
@@ -87,6 +98,16 @@ def test_an_overflow_frees_a_sixteenth_so_that_the_next_message_finds_room() -> 
     queue.put([sample(JOINTS, 100, 161)])
     assert len(dropped) == 11
     assert queue.level().bytes == 1600
+
+
+def test_the_overhead_of_each_message_counts_so_that_many_small_ones_are_bounded_too() -> None:
+    queue, dropped = make(100 * (84 + MESSAGE_OVERHEAD_BYTES))
+    queue.put([sample(JOINTS, 84, number) for number in range(100)])
+    assert (dropped, queue.level().bytes) == ([], 100 * (84 + MESSAGE_OVERHEAD_BYTES))
+    queue.put([sample(JOINTS, 84, 100)])
+    assert len(dropped) == 8, "one too many, and a sixteenth"
+    taken = take_all(queue)
+    assert (len(taken), queue.level().bytes) == (93, 0)
 
 
 def test_a_message_larger_than_the_queue_is_dropped_alone() -> None:

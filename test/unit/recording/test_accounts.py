@@ -121,6 +121,7 @@ def assert_accounts_balance(directory: Path) -> Counter[str]:
     assert file.stop is not None
     assert file.stop.messages == sum(counted.values())
     assert file.stop.dropped == sum(ledger.dropped for ledger in file.ledger.values())
+    assert [finding.check for finding in file.findings] == ["queue_full"] * bool(file.stop.dropped)
     return counted
 
 
