@@ -16,6 +16,7 @@ from humanoid_recorder.recording.episode_recorder import EpisodeRecorder, Record
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.recording.provenance import collect_provenance, ros_distro
 from humanoid_recorder.recording.readiness import Readiness, judge_readiness
+from humanoid_recorder.recording.repairs import Repair, Repairs
 from humanoid_recorder.recording.state import RecorderState
 from humanoid_recorder.recording.state_builder import StateBuilder
 from humanoid_recorder.recording.stream_plan import Moment, StreamPlan
@@ -89,6 +90,7 @@ class ActiveRecorder:
         kind = WaitSetIngest if parameters.ingest == "wait_set" else ExecutorIngest
         self._ingest: Ingest = kind(self._ingest_node, self.recorder.intake)
         self._ingest.start()
+        self._repairs = self._start_repairs(folder) if parameters.repair else None
 
     def discover(self) -> None:
         """Look at the graph and subscribe to what has turned up or has changed."""
@@ -152,6 +154,8 @@ class ActiveRecorder:
 
     def close(self, reason: str) -> bool:
         """Seal what is open and let go of everything; False if sealing took too long."""
+        if self._repairs is not None:
+            self._repairs.close()
         in_time = self.recorder.close(reason=reason)
         self._ingest.stop()
         self._ingest_node.destroy_node()
@@ -162,6 +166,20 @@ class ActiveRecorder:
         for problem in self._plan.problems():
             if problem.check:
                 self.recorder.note(problem.check, problem.problem)
+
+    def _start_repairs(self, folder: SessionFolder) -> Repairs:
+        logger = self._node.get_logger()
+
+        def say(repair: Repair) -> None:
+            (logger.info if repair.is_good else logger.warning)(repair.message)
+
+        return Repairs(
+            self._parameters.out,
+            own_session=folder.path,
+            reserve_bytes=self._parameters.disk_reserve_bytes,
+            is_busy=lambda: self.recorder.live() is not None or self.recorder.is_sealing(),
+            on_repair=say,
+        )
 
     def _subscribe(self, channel: Channel) -> None:
         subscription = Subscription(channel.id, channel.stream.topic, channel.message_type.name, channel.request)

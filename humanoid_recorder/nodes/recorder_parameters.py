@@ -34,6 +34,7 @@ _PARAMETERS: dict[str, tuple[str | bool | float | int | list[str], str]] = {
     "exclude": ("", "Leave out topics whose name contains a match of this regular expression."),
     "out": ("recordings", "Folder in which the session's folder is made."),
     "disk_reserve_gb": (0.0, "Refuse a start below this much free space, 10^9 bytes; 0 = 2, or a tenth of the disk."),
+    "repair": (True, "Repair what earlier sessions left unfinished in out, in the background."),
     "autostart": (True, "Configure and activate by itself; false leaves that to a lifecycle manager."),
     "max_episode_s": (600.0, "A forgotten episode is ended after this long; 0 = never."),
     "pre_roll_s": (0.0, "Keep this much from before the start."),
@@ -58,6 +59,7 @@ class RecorderParameters:
     """Absolute: it names the same folder for whoever reads ``~/state``."""
     disk_reserve_bytes: int
     """0 = automatic."""
+    repair: bool
     max_episode_s: float
     pre_roll_ns: int
     pre_roll_max_bytes: int
@@ -147,6 +149,7 @@ def read_parameters(node: Node) -> RecorderParameters:
         selection=selection,
         out=Path(text("out")).expanduser().absolute(),
         disk_reserve_bytes=round(number("disk_reserve_gb") * 1e9),
+        repair=bool(node.get_parameter("repair").value),
         max_episode_s=number("max_episode_s"),
         pre_roll_ns=round(number("pre_roll_s") * 1e9),
         pre_roll_max_bytes=round(number("pre_roll_max_mb") * 1e6),

@@ -50,7 +50,7 @@ class EpisodeRecovery:
         if not files:
             raise BagReadError(f"There is no .mcap file in {directory}.", remedy="Delete it: nothing was recorded.")
         if len(files) > 1:
-            raise BagReadError(f"There are {len(files)} .mcap files in {directory}.", remedy="It is no episode of ours.")
+            raise BagReadError(f"There are {len(files)} .mcap files in {directory}.", remedy="It is not ours.")
         (self._file,) = files
         self._progress = Progress(files, on_progress)
 

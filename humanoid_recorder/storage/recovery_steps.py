@@ -80,7 +80,7 @@ def count_bag(path: Path, expected: Mapping[str, int], progress: Progress) -> No
     for number, message in enumerate(reader.messages()):
         counts[message.topic] = counts.get(message.topic, 0) + 1
         size_bytes += len(message.data)
-        if number % 1000 == 0:
+        if number % 64 == 0:
             progress.step(size_bytes)
     indexed = dict.fromkeys(expected, 0)
     for topic in reader.summary().topics:
