@@ -1,15 +1,66 @@
-"""What tests with ROS 2 share, in this process or in others: a domain of their own."""
+"""What tests of several kinds share: a ROS domain of their own, and a disk that can be filled."""
 
 import fcntl
 import os
+import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 DOMAINS = 100
+
+
+class SmallDisk:
+    """A file system of its own, mounted for one test."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._ballast = path / "ballast"
+
+    def free_bytes(self) -> int:
+        found = os.statvfs(self.path)
+        return found.f_bavail * found.f_frsize
+
+    def leave(self, free_bytes: int) -> None:
+        """Let something else take all space but so much."""
+        self._ballast.unlink(missing_ok=True)
+        with self._ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, self.free_bytes() - free_bytes)
+
+
+MountDisk = Callable[..., SmallDisk]
+
+
+@pytest.fixture
+def mount_disk(tmp_path: Path) -> Iterator[MountDisk]:
+    """Mounts a small disk: in memory, or an image as ext4, which can fail. Skips where that is not permitted."""
+    with ExitStack() as stack:
+
+        def mount(size_mb: int, *, is_ext4: bool = False) -> SmallDisk:
+            folder, image = tmp_path / "disk", tmp_path / "image"
+            folder.mkdir()
+            commands = [["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "small", str(folder)]]
+            if is_ext4:
+                with image.open("wb") as file:
+                    file.truncate(size_mb * 2**20)
+                commands = [
+                    ["mkfs.ext4", "-q", "-F", "-m", "0", str(image)],
+                    ["mount", "-o", "loop,errors=remount-ro", str(image), str(folder)],
+                ]
+            for command in commands:
+                if shutil.which(command[0]) is None:
+                    pytest.skip(f"there is no {command[0]} here")
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    pytest.skip(f"a disk cannot be mounted here: {done.stderr.strip()}")
+            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+            return SmallDisk(folder)
+
+        yield mount
 
 
 @pytest.fixture

@@ -18,6 +18,10 @@ _MARGIN_BYTES = 8 * 1024 * 1024
 """For ``episode.json``, its copy in the bag and ``metadata.yaml``, for blocks half used, and for the folders."""
 _REACTION_S = 2.0
 """Between the last look that was still good and the last message: looks are half a second apart, and may be late."""
+_MOST_OF_OTHERS_BYTES = 1_000_000_000
+_MOST_OF_OTHERS_SHARE = 0.02
+"""Reckoned with at most, in bytes and of the disk, of what others write in that time: whoever takes more at once has
+set a whole file aside, as a download does, which says nothing of what comes next."""
 _GRACE_S = 5.0
 """An episode that may start is not stopped before it has lasted this long, unless others fill the disk."""
 _PURGE_FROM, _PURGE_TO = 1.25, 1.5
@@ -67,7 +71,8 @@ class DiskLimits:
             wanted_reserve_bytes: 0 = 2 GB, or a tenth of a smaller disk. It is raised to what stopping safely takes.
         """
         queued = load.queued_bytes + load.queued_messages * _MESSAGE_COST_BYTES
-        to_come = round(_REACTION_S * max(load.bytes_per_s, load.filling_bytes_per_s))
+        others = min(_REACTION_S * load.filling_bytes_per_s, _MOST_OF_OTHERS_BYTES, _MOST_OF_OTHERS_SHARE * total_bytes)
+        to_come = round(max(_REACTION_S * load.bytes_per_s, others))
         stop = _IN_HAND_BYTES + _MARGIN_BYTES + queued + load.summary_bytes + to_come
         automatic = min(AUTOMATIC_RESERVE_BYTES, round(_AUTOMATIC_SHARE * total_bytes))
         # What a pre-roll takes is twice what it weighs: many small messages cost as much again.

@@ -18,9 +18,7 @@ from humanoid_recorder.storage.disk_space import DiskSpace
 
 _LOOK_NS = 500_000_000
 _SAVE_AGAIN_NS = 5_000_000_000
-_FASTEST_FILLING_BYTES_PER_S = 500e6
-"""What shrinks faster was set aside at once, as a download does with the whole of its file, and says nothing of what
-comes next."""
+_TRY_NS = 10_000_000_000
 _ENOUGH_S = 2.0
 """A recording this long tells how fast it grows."""
 
@@ -44,7 +42,7 @@ class DiskWatch:
         self._space: DiskSpace | None = None
         self._limits = DiskLimits.of(DiskLoad(), total_bytes=0, wanted_reserve_bytes=reserve_bytes)
         self._gone: SessionError | None = None
-        self._looked_ns = self._saved_again_ns = -_SAVE_AGAIN_NS
+        self._looked_ns = self._saved_again_ns = self._tried_ns = -_TRY_NS
         self.look()
 
     def look(self) -> None:
@@ -54,7 +52,7 @@ class DiskWatch:
             return
         self._looked_ns = now_ns
         try:
-            self._space, self._gone = self._recorder.folder.check(), None
+            self._space, self._gone = self._recorder.folder.check(tries_to_write=self._is_suspicious(now_ns)), None
         except SessionError as error:
             self._space, self._gone = None, error
         self._measure(now_ns)
@@ -105,6 +103,13 @@ class DiskWatch:
             remedy="" if refusal is None else refusal.remedy,
         )
 
+    def _is_suspicious(self, now_ns: int) -> bool:
+        """Whether it is time to try to write: the kernel does not always tell that it no longer will."""
+        is_time = now_ns - self._tried_ns > _TRY_NS
+        if is_time:
+            self._tried_ns = now_ns
+        return is_time or self._gone is not None or bool(self._recorder.fault)
+
     def _measure(self, now_ns: int) -> None:
         arrived = sum(line.bytes for line in self._recorder.intake.activity().values())
         self._arriving_bytes_per_s = self._arriving.read(count=arrived, now_ns=now_ns) or 0.0
@@ -115,7 +120,7 @@ class DiskWatch:
         level, live = self._recorder.queue_level(), self._recorder.live()
         load = DiskLoad(
             bytes_per_s=self._arriving_bytes_per_s,
-            filling_bytes_per_s=min(max(0.0, filling), _FASTEST_FILLING_BYTES_PER_S),
+            filling_bytes_per_s=max(0.0, filling),
             queued_bytes=level.bytes,
             queued_messages=level.messages,
             pre_roll_bytes=self._pre_roll_bytes,

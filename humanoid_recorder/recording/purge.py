@@ -107,11 +107,11 @@ class Purge:
     def _make_room(self, until_bytes: int) -> None:
         try:
             found = find_discarded(self._folder.path)
-            free_at_first = self._folder.check().free_bytes
+            free_at_first = self._free_bytes()
             gained, kept = 0, []
             for episode in found:
                 # Whichever tells more: not every file system counts freed space at once, and others may write to it.
-                is_enough = max(self._folder.check().free_bytes, free_at_first + gained) >= until_bytes
+                is_enough = max(self._free_bytes(), free_at_first + gained) >= until_bytes
                 if is_enough or self._chores.is_closing or not self._delete(episode):
                     kept.append(episode)
                 else:
@@ -122,6 +122,9 @@ class Purge:
         finally:
             self._rest_until_monotonic_s = time.monotonic() + _REST_S
             self._is_making_room = False
+
+    def _free_bytes(self) -> int:
+        return self._folder.check(tries_to_write=False).free_bytes
 
     def _is_old(self, episode: DiscardedEpisode) -> bool:
         since_ns = self._discarded_ns(episode.id)

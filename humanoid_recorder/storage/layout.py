@@ -123,10 +123,14 @@ class SessionFolder:
             raise _session_error(target, error) from error
         return target
 
-    def check(self) -> DiskSpace:
+    def check(self, *, tries_to_write: bool = True) -> DiskSpace:
         """Make sure that the folder is there, is ours and can be written, and look at its disk.
 
         A folder that has come back, with its disk or from a copy, is locked anew.
+
+        Args:
+            tries_to_write: Write the lock file again instead of only asking: ext4 takes nothing more after an error,
+                and yet says that it is not read-only.
 
         Raises:
             SessionError: It has gone, another recorder holds it, or it cannot be written.
@@ -142,6 +146,8 @@ class SessionFolder:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             if not os.access(self.path, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if tries_to_write and self._lock_fd is not None:
+                os.pwrite(self._lock_fd, _lock_text(), 0)
         except FileNotFoundError as error:
             raise SessionError(
                 f"The session's folder {self.path} has gone.",
@@ -222,7 +228,7 @@ def _lock(folder: Path) -> int:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(fd, _lock_text(), 0)
         os.fsync(fd)
     except BlockingIOError as error:
         holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
@@ -235,6 +241,10 @@ def _lock(folder: Path) -> int:
         os.close(fd)
         raise _session_error(folder, error) from error
     return fd
+
+
+def _lock_text() -> bytes:
+    return f"{os.getpid()}\n".encode()
 
 
 def _session_error(path: Path, error: OSError) -> SessionError:

@@ -181,7 +181,12 @@ class MakeRig(Protocol):
     """Makes a recorder that is closed after the test."""
 
     def __call__(
-        self, *, queue_max_bytes: int = 2**28, pre_roll_ns: int = 0, compression: Compression = Compression.NONE
+        self,
+        *,
+        queue_max_bytes: int = 2**28,
+        pre_roll_ns: int = 0,
+        compression: Compression = Compression.NONE,
+        out: Path | None = None,
     ) -> Rig: ...
 
 
@@ -190,9 +195,13 @@ def make_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRig]:
     rigs: list[Rig] = []
 
     def make(
-        *, queue_max_bytes: int = 2**28, pre_roll_ns: int = 0, compression: Compression = Compression.NONE
+        *,
+        queue_max_bytes: int = 2**28,
+        pre_roll_ns: int = 0,
+        compression: Compression = Compression.NONE,
+        out: Path | None = None,
     ) -> Rig:
-        out = tmp_path_factory.mktemp("out")
+        out = out or tmp_path_factory.mktemp("out")
         rigs.append(Rig(out, queue_max_bytes=queue_max_bytes, pre_roll_ns=pre_roll_ns, compression=compression))
         return rigs[-1]
 

@@ -22,7 +22,7 @@ def test_the_limits_always_add_up(load: DiskLoad, total_bytes: int, wanted: int)
     assert 0 < limits.stop_bytes < limits.reserve_bytes < limits.purge_from_bytes < limits.purge_to_bytes
     # Whatever is queued and in the writer's hands, whatever still arrives, and the end of the file fit below the stop.
     on_its_way = load.queued_bytes + 47 * load.queued_messages + load.summary_bytes
-    assert limits.stop_bytes >= on_its_way + 2 * load.filling_bytes_per_s + 16 * 2**20 + 8 * 2**20 - 1
+    assert limits.stop_bytes >= on_its_way + 2 * load.bytes_per_s + 16 * 2**20 + 8 * 2**20 - 1
     assert limits.reserve_bytes >= wanted
     # A start puts the pre-roll into the queue, and goes on for a while.
     assert limits.reserve_bytes >= limits.stop_bytes + load.pre_roll_bytes + 5 * load.bytes_per_s - 1
@@ -45,10 +45,10 @@ def test_a_heavier_load_never_lowers_a_limit(load: DiskLoad, more: DiskLoad, tot
 
 
 @given(
-    rate=st.floats(0, 1e9),
+    rate=st.floats(0, 2e8),
     queued=st.integers(0, GB),
     summary=st.integers(0, 10**8),
-    others=st.floats(0, 1e9),
+    others=st.floats(0, 2e8),
     surplus=st.integers(0, GB),
     look_s=st.floats(0, 1.5),
 )
@@ -60,6 +60,16 @@ def test_an_episode_that_is_stopped_one_look_late_still_fits(
     free = DiskLimits.of(load, total_bytes=10**12, wanted_reserve_bytes=0).stop_bytes + surplus
     in_hand, record = 16 * 2**20, MB
     assert free - (queued + in_hand + (rate + others) * look_s + summary + record) > 0
+
+
+def test_what_others_set_aside_at_once_is_not_taken_for_a_speed() -> None:
+    def stop(total_bytes: int, filling: float) -> int:
+        load = DiskLoad(bytes_per_s=MB, filling_bytes_per_s=filling)
+        return DiskLimits.of(load, total_bytes=total_bytes, wanted_reserve_bytes=0).stop_bytes
+
+    assert stop(500 * GB, 30.0 * MB) - stop(500 * GB, 0.0) == 58 * MB
+    assert stop(500 * GB, 50.0 * GB) - stop(500 * GB, 0.0) == 998 * MB
+    assert stop(GB, 50.0 * GB) - stop(GB, 0.0) == 18 * MB
 
 
 @pytest.mark.parametrize(

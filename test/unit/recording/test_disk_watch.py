@@ -2,9 +2,9 @@
 
 import errno
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,6 +32,7 @@ class Scene:
         self.rig = rig
         self.recorder = rig.recorder
         self.free_bytes = 100 * GB
+        self.now_ns = 10**18
         self.purging_frees = 0
         """Bytes given back by each episode that is purged."""
         self.is_read_only = False
@@ -68,8 +69,7 @@ def scene(rig: "Rig", monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     made = Scene(rig)
     monkeypatch.setattr(layout, "disk_space", made.space)
     monkeypatch.setattr(disk_watch, "_LOOK_NS", 0)
-    # A test fills the disk between one look and the next.
-    monkeypatch.setattr(disk_watch, "_FASTEST_FILLING_BYTES_PER_S", 0.0)
+    monkeypatch.setattr(disk_watch, "time", SimpleNamespace(monotonic_ns=lambda: made.now_ns))
     yield made
     made.error, made.is_read_only = None, False
 
@@ -168,22 +168,16 @@ def test_an_episode_ends_as_a_fault_while_there_is_room_to_seal_it_whole(scene: 
         watch.check_start()
 
 
-def test_others_that_fill_the_disk_are_reckoned_with_but_not_what_they_set_aside_at_once(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now_ns = 10**18
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns)
-    monkeypatch.setattr(disk_watch, "_FASTEST_FILLING_BYTES_PER_S", 500e6)
+def test_others_that_fill_the_disk_are_reckoned_with(scene: Scene) -> None:
     watch = scene.watch()
     before = watch.state().stop_bytes
-    for shrunk, to_come in ((50_000_000, 200_000_000), (50 * GB, GB)):
-        now_ns += 500_000_000
-        scene.free_bytes -= shrunk
-        watch.look()
-        assert watch.state().stop_bytes == before + to_come
-    now_ns += 10 * GB
+    scene.now_ns += 500_000_000
+    scene.free_bytes -= 50_000_000
     watch.look()
-    now_ns += 500_000_000
+    assert watch.state().stop_bytes == before + 200_000_000
+    scene.now_ns += 10 * GB
+    watch.look()
+    scene.now_ns += 500_000_000
     watch.look()
     assert watch.state().stop_bytes == before
 
@@ -229,6 +223,26 @@ def test_a_disk_that_breaks_ends_the_episode_and_refuses_the_next_until_it_is_we
     scene.rig.wait_until_sealed()
 
 
+def test_a_disk_is_tried_every_ten_seconds_and_at_every_look_after_a_fault(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[bool] = []
+    check = scene.rig.folder.check
+
+    def note(*, tries_to_write: bool) -> DiskSpace:
+        tried.append(tries_to_write)
+        return check(tries_to_write=tries_to_write)
+
+    monkeypatch.setattr(scene.rig.folder, "check", note)
+    watch = scene.watch()
+    for passed_s in (0.5, 0.5, 10.0, 0.5):
+        scene.now_ns += round(passed_s * GB)
+        watch.look()
+    scene.recorder.fault = "No space left"
+    watch.look()
+    assert tried == [True, False, False, True, False, True]
+
+
 def test_a_session_folder_that_was_moved_away_refuses_a_start_until_it_is_back(scene: Scene) -> None:
     scene.record()
     watch = scene.watch()
@@ -243,16 +257,12 @@ def test_a_session_folder_that_was_moved_away_refuses_a_start_until_it_is_back(s
     assert EpisodeFile.read(scene.rig.directory(scene.record())).stop is not None
 
 
-def test_before_anything_is_recorded_the_time_left_is_that_of_what_arrives(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now_ns = 10**18
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns)
+def test_before_anything_is_recorded_the_time_left_is_that_of_what_arrives(scene: Scene) -> None:
     watch = scene.watch()
     assert (watch.state().bytes_per_s, watch.state().minutes_left, watch.state().episodes_left) == (None, None, None)
     for _ in range(50):
         scene.rig.deliver(CAMERA, bytes(1_000_000))
-    now_ns += 500_000_000
+    scene.now_ns += 500_000_000
     watch.look()
     state = watch.state()
     assert state.bytes_per_s == 100_000_000

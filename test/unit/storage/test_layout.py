@@ -217,6 +217,18 @@ def test_a_folder_that_can_no_longer_be_written_is_named(
         session.check()
 
 
+def test_a_disk_that_takes_nothing_though_it_says_it_would_is_found_out_by_writing(
+    session: SessionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    assert session.check(tries_to_write=False).free_bytes > 0
+    with pytest.raises(SessionError, match="Read-only file system"):
+        session.check()
+
+
 def test_a_disk_that_reports_an_error_is_named(session: SessionFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path) -> DiskSpace:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
