@@ -12,7 +12,7 @@ from zstandard import ZstdCompressor
 from humanoid_recorder.core.compression import Compression
 
 _ZSTD_LEVEL = 1
-"""Level 3 takes twice the time for a tenth less (docs/adr/0029-compression.md)."""
+"""Level 3 takes twice the time, for a tenth less of joint states (docs/adr/0029-compression.md)."""
 
 _COMPRESSED_TYPES = frozenset(
     {

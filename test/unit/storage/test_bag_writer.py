@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcap.exceptions import EndOfFile
 from mcap.reader import make_reader
@@ -289,6 +289,7 @@ def test_a_topic_without_definition_gets_a_schema_without_encoding(tmp_path: Pat
     ),
     chunk_bytes=st.sampled_from([1, 100, 5_000, 100_000]),
 )
+@settings(deadline=None)
 def test_whatever_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[Sample]], chunk_bytes: int
 ) -> None:
@@ -312,6 +313,7 @@ def test_whatever_is_written_is_read_back(
 
 
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@settings(deadline=None)
 def test_every_flipped_bit_inside_a_chunk_is_detected(
     tmp_path_factory: pytest.TempPathFactory, where: float, bit: int
 ) -> None:
