@@ -133,7 +133,6 @@ class _Script:
         """Record one episode and print its result."""
         episode_id = start_episode(self._client)
         begun_s = time.monotonic()
-        self._warn_of_disk()
         count = f" {number} of {self._request.episodes}" if self._request.episodes else ""
         _say(f"Recording{count}: {count_of(heard(self._newest().streams), 'stream')} into {session / episode_id}")
         try:
@@ -142,11 +141,6 @@ class _Script:
             self._report(session, episode_id)  # a recorder that left by itself has sealed it first
             raise
         self._report(session, episode_id)
-
-    def _warn_of_disk(self) -> None:
-        disk = self._newest().disk
-        if disk is not None and disk.is_little:
-            _say(f"The disk has room for {disk.room() or 'little'} only.")
 
     def _until_sealed(self, episode_id: str, begun_s: float) -> None:
         def is_sealed(state: RecorderState) -> bool:
