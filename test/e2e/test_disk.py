@@ -61,7 +61,7 @@ def test_a_full_disk_refuses_and_stops_in_time_and_goes_on_when_there_is_room(
         assert bag.message_count == result["messages"]
     assert list(disk.path.glob("*/*.unfinished")) == []
 
-    disk.leave(100 * MB)
+    disk.leave(50 * MB)
     code, results, said = record(command, disk.path)
     assert (code, results) == (1, [])
 
