@@ -1,0 +1,1 @@
+"""Playing bags: what goes out when, without ROS."""
