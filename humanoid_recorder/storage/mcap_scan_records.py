@@ -174,7 +174,7 @@ class DamagedFile:
 
     def summary_records(self) -> tuple[int, list[McapRecord]] | None:
         """Return where the summary begins and its records, if its checksum proves it; None else."""
-        tail = self.read(self.size - _FOOTER_BYTES - len(MAGIC), _FOOTER_BYTES + len(MAGIC))
+        tail = self.read(max(0, self.size - _FOOTER_BYTES - len(MAGIC)), _FOOTER_BYTES + len(MAGIC))
         footer = parse_record(tail[:_FOOTER_BYTES])
         if not isinstance(footer, Footer) or not tail.endswith(MAGIC) or not footer.summary_start:
             return None
