@@ -1,14 +1,11 @@
 """What ``humanoid-recorder info`` says of a bag: one model for the terminal and for ``--json``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
+from humanoid_recorder.cli.info_models import TIMELINE_PARTS, CountsReport, EpisodeReport, InfoReport, TopicReport
 from humanoid_recorder.core.errors import BagReadError
-from humanoid_recorder.core.findings import Finding
-from humanoid_recorder.core.labels import End, Labels, Outcome
-from humanoid_recorder.core.ledger import Head, StreamAccount, Tail
+from humanoid_recorder.core.ledger import StreamAccount
 from humanoid_recorder.core.qos import QosOffer, Reliability
 from humanoid_recorder.storage.bag_reader import BagInfo, BagReader, BagTopicInfo
 from humanoid_recorder.storage.episode_file import EPISODE_FILE, EpisodeFile, StreamRecord
@@ -16,93 +13,6 @@ from humanoid_recorder.storage.layout import UNFINISHED_SUFFIX
 
 _NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
-
-
-class _Report(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class TopicReport(_Report):
-    """One topic. Times are log times in ns since the epoch."""
-
-    name: str
-    type: str
-    stream: str | None
-    """Name in the profile; None without ``episode.json``."""
-    messages: int
-    rate_hz: float | None
-    longest_gap_ms: float | None
-    lost: int | None
-    """Lost before the recorder; None when that is not known."""
-    lost_reason: str
-    """Why it is not known; empty when it is."""
-    head: Head | None
-    """Whether loss before the first message would be in ``lost``; None without a ledger."""
-    tail: Tail | None
-    """Whether loss after the last message is in ``lost``; None without a ledger."""
-    dropped: int | None
-    """Discarded by the recorder; None without a ledger."""
-    qos: tuple[str, ...]
-    """One per publisher, such as ``reliable`` or ``best effort, latched``."""
-    first_ns: int | None
-    last_ns: int | None
-    has_definition: bool
-    """Whether the bag explains the type, so that it can be decoded without the package installed."""
-
-
-class CountsReport(_Report):
-    """The same messages counted by those who should know; None for one that is not there."""
-
-    index: int
-    """Message indexes of the MCAP files, or the messages themselves where there are none."""
-    statistics: int | None
-    metadata: int | None
-    ledger: int | None
-    """Written by the recorder, according to ``episode.json``."""
-    agree: bool
-    """In every topic, among those that are there."""
-
-
-class EpisodeReport(_Report):
-    """What ``episode.json`` adds."""
-
-    id: str
-    session: str
-    robot: str
-    end: End | None
-    """None when it was not sealed."""
-    detail: str
-    outcome: Outcome
-    labels: Labels
-    lost: int | None
-    dropped: int | None
-    findings: tuple[Finding, ...]
-    clock_synchronised: bool | None
-
-
-class InfoReport(_Report):
-    """The whole report; its fields are the keys of ``--json``, which stay."""
-
-    schema_version: int = 1
-    path: str
-    readable: bool
-    whole: bool
-    """Readable, sealed, and all counts agree."""
-    verified: bool
-    """Whether every message was read and every checksum compared, and not only the indexes."""
-    problems: tuple[str, ...]
-    remedy: str = ""
-    files: tuple[str, ...] = ()
-    size_bytes: int | None = None
-    start_ns: int | None = None
-    """Log time of the first message, ns since the epoch."""
-    duration_s: float | None = None
-    messages: int | None = None
-    compression: tuple[str, ...] = ()
-    ros_distro: str = ""
-    counts: CountsReport | None = None
-    episode: EpisodeReport | None = None
-    topics: tuple[TopicReport, ...] = ()
 
 
 def report_on(path: Path, *, verify: bool) -> InfoReport:
@@ -117,6 +27,7 @@ def report_on(path: Path, *, verify: bool) -> InfoReport:
         episode = EpisodeFile.read(directory) if (directory / EPISODE_FILE).is_file() else None
         reader = BagReader(path)
         info = reader.summary()
+        timelines = _timelines(reader, info)
         disagreements = list(_count_problems(info, episode))
         problems = disagreements + (_read_through(reader, expected=info.message_count) if verify else [])
     except BagReadError as error:
@@ -140,7 +51,8 @@ def report_on(path: Path, *, verify: bool) -> InfoReport:
         ros_distro=info.ros_distro,
         counts=_counts(info, episode, agree=not disagreements),
         episode=_episode(episode),
-        topics=tuple(_topic(topic, episode) for topic in info.topics),
+        topics=tuple(_topic(topic, episode, timelines.get(topic.name, ())) for topic in info.topics),
+        definitions={topic.type: topic.definition for topic in info.topics if topic.definition},
     )
 
 
@@ -162,6 +74,12 @@ def _unreadable(path: Path, directory: Path, error: BagReadError) -> InfoReport:
         remedy=remedy,
         episode=_episode(episode),
     )
+
+
+def _timelines(reader: BagReader, info: BagInfo) -> dict[str, list[int]]:
+    if info.starting_time_ns is None:
+        return {}
+    return reader.counts_over_time(start_ns=info.starting_time_ns, duration_ns=info.duration_ns, bins=TIMELINE_PARTS)
 
 
 def _read_through(reader: BagReader, *, expected: int) -> list[str]:
@@ -227,10 +145,11 @@ def _episode(episode: EpisodeFile | None) -> EpisodeReport | None:
         dropped=stop.dropped if stop else None,
         findings=episode.findings,
         clock_synchronised=episode.start.provenance.clock_synchronised,
+        record=episode,
     )
 
 
-def _topic(topic: BagTopicInfo, episode: EpisodeFile | None) -> TopicReport:
+def _topic(topic: BagTopicInfo, episode: EpisodeFile | None, timeline: Sequence[int]) -> TopicReport:
     stream = next((each for each in _streams(episode) if each.topic == topic.name), None) if episode else None
     ledger: StreamAccount | None = episode.ledger.get(stream.name) if episode and stream else None
     gap_ns = topic.longest_gap_ns
@@ -240,6 +159,7 @@ def _topic(topic: BagTopicInfo, episode: EpisodeFile | None) -> TopicReport:
         stream=stream.name if stream else None,
         messages=topic.message_count,
         rate_hz=topic.rate_hz,
+        expected_hz=stream.expected_hz if stream else None,
         longest_gap_ms=None if gap_ns is None else gap_ns / _NS_PER_MS,
         lost=ledger.lost if ledger else None,
         lost_reason=ledger.lost_reason if ledger else "there is no ledger",
@@ -250,6 +170,9 @@ def _topic(topic: BagTopicInfo, episode: EpisodeFile | None) -> TopicReport:
         first_ns=topic.first_log_ns,
         last_ns=topic.last_log_ns,
         has_definition=bool(topic.definition),
+        type_hash=topic.type_hash,
+        replayed=ledger.latched if ledger else None,
+        timeline=tuple(timeline),
     )
 
 

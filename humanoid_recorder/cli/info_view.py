@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from humanoid_recorder.cli.info_report import EpisodeReport, InfoReport, TopicReport
+from humanoid_recorder.cli.info_models import EpisodeReport, InfoReport, TopicReport
+from humanoid_recorder.cli.timeline import timeline_table
 from humanoid_recorder.core.labels import Outcome
 from humanoid_recorder.core.ledger import Tail
 
@@ -21,12 +22,21 @@ _UNKNOWN = Text("?", style="yellow")
 _NONE = Text("–", style="dim")  # noqa: RUF001 - an en dash is what a table's empty cell shows
 
 
-def show(report: InfoReport, console: Console) -> None:
-    """Print everything the report has; of a bag that cannot be read only what its ``episode.json`` says."""
+def show(report: InfoReport, console: Console, *, definitions: bool) -> None:
+    """Print everything the report has; of a bag that cannot be read only what its ``episode.json`` says.
+
+    Args:
+        report: What to show.
+        console: Where to.
+        definitions: Also every message definition in the bag.
+    """
     console.print(Text(report.path, style="bold"), soft_wrap=True)  # in one piece, to be copied
     console.print(_header(report))
     if report.topics:
         console.print(topic_table(report, wide=console.width >= _WIDE))
+        console.print(timeline_table(report, width=console.width))
+    if definitions:
+        console.print(_definitions(report))
     console.print(_closing(report))
 
 
@@ -57,7 +67,7 @@ def _row(topic: TopicReport, start_ns: int, *, wide: bool, has_ledger: bool) -> 
     else:
         yield Text("\n").join((name, Text("  ") + details))
     yield Text(f"{topic.messages:,}", style="" if topic.messages else "yellow")
-    yield _number(topic.rate_hz, ".1f")
+    yield _rate(topic)
     yield _number(topic.longest_gap_ms, ".1f")
     if has_ledger:
         yield _lost(topic)
@@ -69,6 +79,11 @@ def _row(topic: TopicReport, start_ns: int, *, wide: bool, has_ledger: bool) -> 
 
 def _number(value: float | None, form: str) -> Text:
     return _NONE if value is None else Text(format(value, form))
+
+
+def _rate(topic: TopicReport) -> Text:
+    rate = _number(topic.rate_hz, ".1f")
+    return rate + Text(f" of {topic.expected_hz:g}", style="bold yellow") if topic.is_off_rate else rate
 
 
 def _loss(count: int) -> Text:
@@ -85,7 +100,8 @@ def _lost(topic: TopicReport) -> Text:
 
 def _may_lack_more(topic: TopicReport) -> bool:
     """Whether messages may be missing after the last one, where nobody can count them."""
-    return bool(topic.messages) and topic.lost is not None and topic.tail is not Tail.CLOSED
+    received = topic.messages - (topic.replayed or 0)
+    return received > 0 and topic.lost is not None and topic.tail is not Tail.CLOSED
 
 
 def _header(report: InfoReport) -> RenderableType:
@@ -131,10 +147,41 @@ def _episode_facts(episode: EpisodeReport) -> Iterator[tuple[str, RenderableType
     for name, value in asdict(episode.labels).items():
         if value:
             yield name, Text(value)
+    yield from _provenance(episode)
     if episode.clock_synchronised is False:
         yield "clock", Text("not synchronised while recording", style="yellow")
     for finding in episode.findings:
         yield "finding", Text(f"{finding.check}: {finding.message}", style="yellow")
+
+
+def _provenance(episode: EpisodeReport) -> Iterator[tuple[str, RenderableType]]:
+    start, stop = episode.record.start, episode.record.stop
+    origin = start.provenance
+    serials = [f"robot {origin.robot_serial}"] if origin.robot_serial else []
+    serials += [f"{stream.name} {stream.serial}" for stream in start.streams if stream.serial]
+    if serials:
+        yield "serials", Text(", ".join(serials))
+    if origin.profile_path:
+        yield "profile", Text(f"{origin.profile_path} ({origin.profile_sha256[:12]})")
+    if origin.urdf_sha256:
+        yield "URDF", Text(origin.urdf_sha256[:12])
+    if origin.host:
+        software = ", ".join(f"{name} {version}" for name, version in origin.software.items())
+        yield "recorded", Text(f"on {origin.host}{f' with {software}' if software else ''}", style="dim")
+    replayed = [replay.topic for replay in episode.record.latched]
+    if replayed:
+        yield "latched", Text(f"put at the start: {', '.join(dict.fromkeys(replayed))}")
+    if stop is not None:
+        high = decimal(stop.queue_high_water_bytes)
+        yield "disk", Text(f"longest sync {stop.longest_sync_ms:.1f} ms, queue at most {high}", style="dim")
+
+
+def _definitions(report: InfoReport) -> RenderableType:
+    texts: list[RenderableType] = []
+    for type_name, definition in sorted(report.definitions.items()):
+        hashes = {topic.type_hash for topic in report.topics if topic.type == type_name and topic.type_hash}
+        texts += [Text(), Text(" ".join((type_name, *sorted(hashes))), style="bold"), Text(definition.rstrip())]
+    return Group(*texts)
 
 
 def _closing(report: InfoReport) -> RenderableType:

@@ -2,6 +2,16 @@
 
 from collections import deque
 
+RATE_TOLERANCE = 0.1
+"""A rate that is off by more than this share of the expected one is shown as such."""
+
+
+def is_off_rate(measured_hz: float | None, expected_hz: float | None) -> bool:
+    """Tell whether a stream comes slower or faster than expected; False while either is unknown."""
+    if not expected_hz or measured_hz is None:
+        return False
+    return abs(measured_hz / expected_hz - 1) > RATE_TOLERANCE
+
 
 class RateMeter:
     """Messages per second over the last moments, from readings of a running count.

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from humanoid_recorder.core.labels import End, Labels, Outcome
+from humanoid_recorder.core.rates import is_off_rate
 
 
 class Phase(StrEnum):
@@ -23,10 +24,6 @@ class Phase(StrEnum):
     RECORDING = "recording"
     SEALING = "sealing"
     """Armed again, while the last episode is still on its way to the disk."""
-
-
-RATE_TOLERANCE = 0.1
-"""A rate that is off by more than this share of the expected one is shown as such."""
 
 
 class _State(BaseModel):
@@ -59,10 +56,8 @@ class StreamState(_State):
 
     @property
     def is_off_rate(self) -> bool:
-        """Whether it comes slower or faster than the profile says, by more than ``RATE_TOLERANCE``."""
-        if not self.expected_hz or self.rate_hz is None:
-            return False
-        return abs(self.rate_hz / self.expected_hz - 1) > RATE_TOLERANCE
+        """Whether it comes slower or faster than the profile says, by more than a tenth."""
+        return is_off_rate(self.rate_hz, self.expected_hz)
 
 
 class ProblemState(_State):

@@ -9,12 +9,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from mcap.records import Channel
 
 from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.storage.layout import UNFINISHED_SUFFIX
 from humanoid_recorder.storage.log_times import LogTimes
+from humanoid_recorder.storage.mcap_chunk import UInt64Array
 from humanoid_recorder.storage.mcap_source import McapSource, not_sealed_error
 from humanoid_recorder.storage.rosbag2_metadata import (
     METADATA_FILE,
@@ -118,7 +120,7 @@ class BagReader:
         """
         indexed = _times_from_indexes(self._sources)
         times = _times_from_messages(self.messages()) if indexed is None else indexed
-        described = self._describe_channels()
+        described = self.describe_topics()
         topics = tuple(
             BagTopicInfo(
                 name=key.topic,
@@ -160,6 +162,38 @@ class BagReader:
             counts_in_metadata=self._counts_in_metadata(),
         )
 
+    def counts_over_time(self, *, start_ns: int, duration_ns: int, bins: int) -> dict[str, list[int]]:
+        """Count the messages of each topic in equal parts of a time span.
+
+        Args:
+            start_ns: Where the span begins, by log time in ns since the epoch.
+            duration_ns: Its length.
+            bins: In how many parts it is cut.
+
+        Returns:
+            For each topic with messages ``bins`` counts.
+
+        Raises:
+            BagReadError: A file is damaged.
+        """
+        counts: defaultdict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]
+        counts = defaultdict(lambda: np.zeros(bins, np.int64))
+
+        def count(topic: str, log_ns: UInt64Array) -> None:
+            # In integers: a float does not tell nanoseconds since the epoch apart.
+            since_ns = np.clip(log_ns.astype(np.int64) - start_ns, 0, duration_ns)
+            counts[topic] += np.bincount(np.minimum(since_ns * bins // max(1, duration_ns), bins - 1), minlength=bins)
+
+        for source in self._sources:
+            if source.chunk_indexes:
+                for by_channel in source.log_times(source.chunk_indexes):
+                    for channel_id, log_ns in by_channel.items():
+                        count(source.channels[channel_id].topic, log_ns)
+            else:
+                for message in source.messages():
+                    count(source.channels[message.channel_id].topic, np.array([message.log_ns], np.uint64))
+        return {topic: [int(count) for count in by_part] for topic, by_part in counts.items()}
+
     def messages(self, topics: Collection[str] | None = None) -> Iterator[BagMessage]:
         """Yield messages in file order, which need not be the order of any of their times, not even per topic.
 
@@ -173,7 +207,7 @@ class BagReader:
         """
         for source in self._sources:
             keys = {
-                channel_id: _topic_key(source, channel)
+                channel_id: topic_key(source, channel)
                 for channel_id, channel in source.channels.items()
                 if topics is None or channel.topic in topics
             }
@@ -181,15 +215,20 @@ class BagReader:
                 topic, type_name = keys[message.channel_id]
                 yield BagMessage(topic, type_name, message.data, message.log_ns, message.publish_ns, message.sequence)
 
-    def _describe_channels(self) -> dict["_TopicKey", "_Description"]:
+    @property
+    def sources(self) -> tuple[McapSource, ...]:
+        """The files, in the order of the bag."""
+        return self._sources
+
+    def describe_topics(self) -> dict["TopicKey", "TopicDescription"]:
         """Return what the files say of each topic; the first file that has it decides."""
-        described: dict[_TopicKey, _Description] = {}
+        described: dict[TopicKey, TopicDescription] = {}
         for source in self._sources:
             for channel in source.channels.values():
                 schema = source.schema_of(channel)
                 described.setdefault(
-                    _topic_key(source, channel),
-                    _Description(
+                    topic_key(source, channel),
+                    TopicDescription(
                         definition=schema.data.decode(errors="replace") if schema else "",
                         type_hash=channel.metadata.get("topic_type_hash", ""),
                         offered_qos=_offered_qos(source, channel),
@@ -221,22 +260,25 @@ class BagReader:
         return BagMetadata.parse_body(texts[-1], of=self.path) if texts and texts[-1] else None
 
 
-class _TopicKey(NamedTuple):
+class TopicKey(NamedTuple):
     """Channel ids differ from file to file, topics with their types do not."""
 
     topic: str
     type: str
 
 
-class _Description(NamedTuple):
+class TopicDescription(NamedTuple):
+    """What a bag says of a topic, beside its messages."""
+
     definition: str
     type_hash: str
     offered_qos: tuple[QosOffer, ...]
 
 
-def _topic_key(source: McapSource, channel: Channel) -> _TopicKey:
+def topic_key(source: McapSource, channel: Channel) -> TopicKey:
+    """Return topic and type of a channel."""
     schema = source.schema_of(channel)
-    return _TopicKey(channel.topic, schema.name if schema else "")
+    return TopicKey(channel.topic, schema.name if schema else "")
 
 
 def _offered_qos(source: McapSource, channel: Channel) -> tuple[QosOffer, ...]:
@@ -246,20 +288,20 @@ def _offered_qos(source: McapSource, channel: Channel) -> tuple[QosOffer, ...]:
         raise BagReadError(f"{source.path}: the QoS profiles of {channel.topic} are {error}.") from error
 
 
-def _times_from_indexes(sources: Sequence[McapSource]) -> defaultdict[_TopicKey, LogTimes] | None:
+def _times_from_indexes(sources: Sequence[McapSource]) -> defaultdict[TopicKey, LogTimes] | None:
     """Return the log times of all topics, or None when the indexes do not cover every message."""
     declared = [source.message_count for source in sources]
     chunks = sorted(
         ((source, chunk) for source in sources for chunk in source.chunk_indexes),
         key=lambda pair: pair[1].message_start_time,
     )
-    times: defaultdict[_TopicKey, LogTimes] = defaultdict(LogTimes)
+    times: defaultdict[TopicKey, LogTimes] = defaultdict(LogTimes)
     for begin in range(0, len(chunks), _CHUNKS_PER_SETTLEMENT):
         end = begin + _CHUNKS_PER_SETTLEMENT
         for source, pairs in groupby(chunks[begin:end], key=itemgetter(0)):
             for by_channel in source.log_times([chunk for _, chunk in pairs]):
                 for channel_id, log_ns in by_channel.items():
-                    times[_topic_key(source, source.channels[channel_id])].add(log_ns)
+                    times[topic_key(source, source.channels[channel_id])].add(log_ns)
         following_ns = chunks[end][1].message_start_time if end < len(chunks) else None
         for each in times.values():
             each.settle(following_ns)
@@ -267,11 +309,11 @@ def _times_from_indexes(sources: Sequence[McapSource]) -> defaultdict[_TopicKey,
     return times if None not in declared and counted == sum(filter(None, declared)) else None
 
 
-def _times_from_messages(messages: Iterable[BagMessage]) -> defaultdict[_TopicKey, LogTimes]:
+def _times_from_messages(messages: Iterable[BagMessage]) -> defaultdict[TopicKey, LogTimes]:
     """Return count and range of all topics; gaps would need all times at once and are left out."""
-    times: defaultdict[_TopicKey, LogTimes] = defaultdict(LogTimes)
+    times: defaultdict[TopicKey, LogTimes] = defaultdict(LogTimes)
     for message in messages:
-        times[_TopicKey(message.topic, message.type)].add_uncompared(message.log_ns)
+        times[TopicKey(message.topic, message.type)].add_uncompared(message.log_ns)
     return times
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from rich.console import Console
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
-from humanoid_recorder.cli.info_report import InfoReport, TopicReport, report_on
+from humanoid_recorder.cli.info_models import InfoReport, TopicReport
+from humanoid_recorder.cli.info_report import report_on
 from humanoid_recorder.cli.info_view import show
 from humanoid_recorder.cli.main import run
 from humanoid_recorder.core.findings import Finding
@@ -73,9 +75,9 @@ def bag(tmp_path: Path) -> Path:
     return writer.seal(custom_data={}).directory
 
 
-def shown(report: InfoReport, *, width: int = 140) -> str:
+def shown(report: InfoReport, *, width: int = 140, definitions: bool = False) -> str:
     text = io.StringIO()
-    show(report, Console(width=width, file=text, highlight=False))
+    show(report, Console(width=width, file=text, highlight=False), definitions=definitions)
     return text.getvalue()
 
 
@@ -199,10 +201,11 @@ def test_the_keys_of_the_json_stay(bag: Path, capsys: pytest.CaptureFixture[str]
     assert list(report) == [
         "schema_version", "path", "readable", "whole", "verified", "problems", "remedy", "files", "size_bytes",
         "start_ns", "duration_s", "messages", "compression", "ros_distro", "counts", "episode", "topics",
+        "definitions",
     ]  # fmt: skip
     assert list(report["episode"]) == [
         "id", "session", "robot", "end", "detail", "outcome", "labels", "lost", "dropped", "findings",
-        "clock_synchronised",
+        "clock_synchronised", "record",
     ]  # fmt: skip
     assert list(report["topics"][0]) == list(TopicReport.model_fields)
     assert list(report["counts"]) == ["index", "statistics", "metadata", "ledger", "agree"]
@@ -234,3 +237,47 @@ def test_many_problems_are_cut_short_in_the_terminal() -> None:
     assert "problem 7" in text
     assert "problem 8" not in text
     assert "and 12 more" in text
+
+
+def test_the_timeline_shows_a_silence_and_the_definitions_are_printed_on_request(bag: Path) -> None:
+    report = report_on(bag, verify=False)
+    (topic,) = report.topics
+    assert sum(topic.timeline) == topic.messages == 50
+    assert shown(report).count("·") == list(topic.timeline).count(0) > 10
+    assert "std_msgs/Header header" not in shown(report)
+    assert "std_msgs/Header header" in shown(report, definitions=True)
+
+
+def test_a_rate_that_is_not_the_one_of_the_profile_stands_out(bag: Path) -> None:
+    episode(ledger(written=50)).write(bag)
+    assert "of 100" in shown(report_on(bag, verify=False)), "the silence brings 100 Hz down to 71"
+
+
+def test_a_folder_of_bags_is_a_table_with_totals_and_names_what_is_not_whole(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    episode(ledger(written=50, lost=3)).write(bag)
+    (tmp_path / "session" / ".discarded").mkdir(parents=True)
+    bag.rename(tmp_path / "session" / ".discarded" / "thrown_away")
+    for name in ("one", "two"):
+        shutil.copytree(tmp_path / "session" / ".discarded" / "thrown_away", tmp_path / "session" / name)
+    (tmp_path / "session" / "three.unfinished").mkdir()
+    (tmp_path / "session" / "three.unfinished" / "three_0.mcap").write_bytes(b"")
+    assert run(["info", str(tmp_path)]) == 1
+    text = capsys.readouterr().out
+    assert "3 bags, 2 whole" in text
+    assert "100 messages" in text
+    assert "6 lost" in text
+    assert "three.unfinished: " in text
+    assert "thrown_away" not in text
+    assert run(["info", str(tmp_path / "session"), "--discarded", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["totals"]["bags"] == len(report["bags"]) == 4
+    assert report["totals"]["outcomes"] == {"success": 3}
+    assert report["totals"]["tasks"] == {"wipe the table": 3}
+
+
+def test_a_folder_without_a_bag_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", str(tmp_path)]) == 1
+    assert "There is no bag in it." in capsys.readouterr().out
