@@ -82,8 +82,6 @@ class OpenChunk:
                 self.opened_ns = time.monotonic_ns() if len(block) else None
 
     def _finish(self) -> None:
-        # The builder goes before the chunk is written: freed after it, its memory went back to the kernel each time,
-        # and small messages cost a fifth more.
         finished = self._chunk.finish()
         self._chunk, self.opened_ns = ChunkBuilder(self._codec), None
         self._write(finished)
