@@ -36,11 +36,11 @@ def _recorder_status(state: RecorderState) -> DiagnosticStatus:
         "kept": state.kept,
         "discarded": state.discarded,
         "queue_bytes": state.queue.bytes if state.queue else 0,
-        "free_bytes": disk.free_bytes if disk else 0,
+        "free_bytes": disk.free_bytes if disk else None,
         "minutes_left": disk.minutes_left if disk else None,
         "episodes_left": disk.episodes_left if disk else None,
-        "discarded_bytes": disk.discarded_bytes if disk else 0,
-        "purged_episodes": disk.purged_episodes if disk else 0,
+        "discarded_bytes": disk.discarded_bytes if disk else None,
+        "purged_episodes": disk.purged_episodes if disk else None,
     }
     return _status(f"{state.node}: recorder", level, message, values)
 

@@ -76,7 +76,7 @@ class RecorderLog:
         if gone > 0:
             size = size_in_words(disk.purged_bytes - (old.purged_bytes if old is not None else 0))
             names = ", ".join(disk.last_purged[-gone:])
-            self._logger.warning(f"deleted {gone} discarded episodes for good, {size}: {names}")
+            self._logger.warning(f"deleted {gone} discarded episode{'s'[gone == 1 :]} for good, {size}: {names}")
         before_problem = old.problem if old is not None else ""
         if disk.problem and not before_problem:
             self._logger.error(f"{disk.problem} {disk.remedy}".rstrip())

@@ -7,7 +7,15 @@ import pytest
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.nodes.recorder_diagnostics import diagnostics
 from humanoid_recorder.nodes.recorder_log import RecorderLog
-from humanoid_recorder.recording.state import EpisodeState, Phase, ProblemState, RecorderState, SealedState, StreamState
+from humanoid_recorder.recording.state import (
+    DiskState,
+    EpisodeState,
+    Phase,
+    ProblemState,
+    RecorderState,
+    SealedState,
+    StreamState,
+)
 
 S = 1_000_000_000
 HEAD = ProblemState(stream="head", problem="nobody publishes /head", remedy="Is the driver running?")
@@ -27,6 +35,17 @@ SEALED = SealedState(
     detail="",
     labels=Labels(),
 )
+DISK = DiskState(
+    free_bytes=10**11,
+    reserve_bytes=2 * 10**9,
+    stop_bytes=10**8,
+    bytes_per_s=3e7,
+    minutes_left=54.4,
+    episodes_left=98,
+    is_little=False,
+)
+LITTLE = DISK.model_copy(update={"minutes_left": 29.0, "episodes_left": 19, "is_little": True})
+LOW = LITTLE.model_copy(update={"problem": "The disk is low: 1.0 GB free.", "remedy": "Free space."})
 JOINTS = StreamState(
     name="joints",
     topic="/joint_states",
@@ -124,6 +143,44 @@ def test_an_episode_that_could_not_be_sealed_is_shouted(log: RecorderLog, lines:
     log.follow(state(0, fault="disk full", recent=(SEALED.model_copy(update={"is_whole": False, "detail": "full"}),)))
     assert "NOT SEALED /data/s/e1: full" in lines.said
     assert "disk full" in lines.said
+
+
+def test_a_disk_that_fills_is_said_once_at_each_step_and_when_it_is_well_again(log: RecorderLog, lines: Lines) -> None:
+    for at_s, disk in enumerate((DISK, LITTLE, LITTLE, LOW, LOW, LITTLE, DISK)):
+        log.follow(state(at_s, disk=disk))
+    assert lines.said[1:] == [
+        "the disk has room for 29 min, 19 episodes only",
+        "The disk is low: 1.0 GB free. Free space.",
+        "the disk can take episodes again",
+    ]
+
+
+def test_every_discarded_episode_that_is_deleted_is_named(log: RecorderLog, lines: Lines) -> None:
+    purged = {"purged_episodes": 2, "purged_bytes": 300_000_000, "last_purged": ("e1", "e2")}
+    more = {"purged_episodes": 3, "purged_bytes": 2_300_000_000, "last_purged": ("e1", "e2", "e3")}
+    for at_s, changes in enumerate((purged, purged, more)):
+        log.follow(state(at_s, disk=DISK.model_copy(update=changes)))
+    assert lines.said[1:] == [
+        "deleted 2 discarded episodes for good, 300 MB: e1, e2",
+        "deleted 1 discarded episode for good, 2.0 GB: e3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("disk", "phase", "level", "words"),
+    [
+        (DISK, Phase.ARMED, b"\x00", "armed"),
+        (LITTLE, Phase.RECORDING, b"\x01", "recording; the disk has room for 29 min, 19 episodes only"),
+        (LOW, Phase.WAITING, b"\x02", "The disk is low: 1.0 GB free. Free space."),
+        (None, Phase.INACTIVE, b"\x00", "inactive"),
+    ],
+)
+def test_the_disk_is_judged_in_diagnostics(disk: DiskState | None, phase: Phase, level: bytes, words: str) -> None:
+    recorder = diagnostics(state(1, phase, disk=disk)).status[0]
+    assert (recorder.level, recorder.message) == (level, words)
+    values = {pair.key: pair.value for pair in recorder.values}
+    expected = ("100000000000", str(disk.minutes_left), str(disk.episodes_left)) if disk else ("None", "None", "None")
+    assert (values["free_bytes"], values["minutes_left"], values["episodes_left"]) == expected
 
 
 @pytest.mark.parametrize(
