@@ -69,11 +69,11 @@ class Drain:
         self.first: dict[int, int] = {}
         self.last: dict[int, int] = {}
 
-    def turn(self, pause_s: float = PAUSE_S) -> None:
+    def turn(self) -> None:
         """Wait once, and take what has come."""
         for index in self._wait():
             self._take(index)
-        time.sleep(pause_s)
+        time.sleep(PAUSE_S)
 
     def reset(self) -> None:
         self.messages = self.bytes = 0

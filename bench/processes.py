@@ -119,6 +119,8 @@ class Sent:
     """The longest a message was sent behind its time."""
     cpu_share: float
     """CPU seconds per second, all senders together."""
+    refused: int
+    """How often the middleware refused to take a message for lack of room; it was sent again later."""
 
 
 class Senders:
@@ -153,6 +155,7 @@ class Senders:
             times_ns,
             most_late_ms=max(report["most_late_ms"] for report in reports.values()),
             cpu_share=sum(report["cpu_share"] for report in reports.values()),
+            refused=sum(report["refused"] for report in reports.values()),
         )
 
     def end(self) -> None:

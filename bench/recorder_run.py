@@ -12,6 +12,7 @@ import numpy as np
 from bench.account import BagContents, StreamResult, compare, read_bag
 from bench.processes import Child, cpu_s, memory_mb, sending
 from bench.workload import Workload, write_profile
+from humanoid_recorder.core.errors import CommandRefused
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.ros.recorder_client import RecorderClient, connect
 from humanoid_recorder.storage.episode_file import EpisodeFile
@@ -19,6 +20,7 @@ from humanoid_recorder.storage.episode_file import EpisodeFile
 NODE = "/recorder"
 _ARM_S = 30.0
 _SEAL_S = 30.0
+_RETRY_S = 0.5
 _LEAD_S = 1.0
 """How long the recorder is armed before the start, and the senders go on after the stop."""
 
@@ -46,6 +48,8 @@ class RecorderRun:
     """From the start command until its answer."""
     start_first_ms: float
     """From the start command until the first message in the bag was received."""
+    start_refusals: int
+    """How often the start was refused because a stream stood still."""
     stop_answer_ms: float
     stop_sealed_ms: float
     """From the stop command until the recorder said that the bag has its final name."""
@@ -61,15 +65,33 @@ class RecorderRun:
     """Dropped by us, as the ledger says."""
     head: int
     tail: int
+    longest_silence_ms: float
+    """The longest time without a message on any stream; all of them have 10 Hz or more."""
     most_late_ms: float
     """The longest a sender was behind its schedule."""
     senders_cpu_share: float
+    refused: int
+    """How often the middleware refused a message of a sender, which then sent it later."""
     end: str
     streams: tuple[StreamResult, ...]
 
     @property
     def faults(self) -> list[str]:
         return [f"{stream.topic}: {fault}" for stream in self.streams for fault in stream.faults]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An episode, and the moment before the command that started it."""
+
+    episode_id: str
+    cpu_s: float
+    at_s: float
+    """On the monotonic clock."""
+    at_ns: int
+    """Since the epoch."""
+    answer_s: float
+    refusals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +107,21 @@ class RunningRecorder:
         if state is None:
             raise RuntimeError(f"the recorder is not {phase} after {timeout_s:g} s: {self.client.state}")
         return state
+
+    def start(self) -> "Started":
+        """Start an episode; again after a refusal, as when a stream stands still behind a lost message."""
+        deadline_s, refusals = time.monotonic() + _ARM_S, 0
+        while True:
+            before_cpu_s, at_s, at_ns = cpu_s(self.pid), time.monotonic(), time.time_ns()
+            try:
+                answer = self.client.call("start")
+            except CommandRefused:
+                if time.monotonic() > deadline_s:
+                    raise
+                refusals += 1
+                time.sleep(_RETRY_S)
+            else:
+                return Started(str(answer["episode"]), before_cpu_s, at_s, at_ns, time.monotonic() - at_s, refusals)
 
     def wait_sealed(self, episode: str) -> Path:
         """Wait until an episode has been sealed, and return its bag."""
@@ -131,14 +168,12 @@ def record_once(
             pid, client = recorder.pid, recorder.client
             startup_cpu_s, armed_s = cpu_s(pid), time.monotonic()
             time.sleep(_LEAD_S)
-            before_cpu_s, started_s, started_ns = cpu_s(pid), time.monotonic(), time.time_ns()
-            episode_id = str(client.call("start")["episode"])
-            start_answer_s = time.monotonic() - started_s
-            time.sleep(max(0.0, started_s + seconds - time.monotonic()))
+            started = recorder.start()
+            time.sleep(max(0.0, started.at_s + seconds - time.monotonic()))
             stopped_s = time.monotonic()
             client.call("stop")
             stop_answer_s = time.monotonic() - stopped_s
-            bag = recorder.wait_sealed(episode_id)
+            bag = recorder.wait_sealed(started.episode_id)
             sealed_s, after_cpu_s, most_mb = time.monotonic(), cpu_s(pid), memory_mb(pid, "VmHWM")
             time.sleep(_LEAD_S)
             sent = senders.stop()
@@ -149,16 +184,17 @@ def record_once(
         latency_ms = _latencies_ms(contents)
         first_ns = min(min(each.log_ns) for each in contents.values() if each.log_ns)
         return RecorderRun(
-            seconds=stopped_s - started_s,
-            cpu_s=after_cpu_s - before_cpu_s,
+            seconds=stopped_s - started.at_s,
+            cpu_s=after_cpu_s - started.cpu_s,
             startup_cpu_s=startup_cpu_s,
-            armed_cpu_share=(before_cpu_s - startup_cpu_s) / (started_s - armed_s),
+            armed_cpu_share=(started.cpu_s - startup_cpu_s) / (started.at_s - armed_s),
             memory_mb=most_mb,
             queue_mb=episode.stop.queue_high_water_bytes / 1e6,
             latency_median_ms=float(np.median(latency_ms)),
             latency_p99_ms=float(np.percentile(latency_ms, 99)),
-            start_answer_ms=start_answer_s * 1e3,
-            start_first_ms=(first_ns - started_ns) / 1e6,
+            start_answer_ms=started.answer_s * 1e3,
+            start_first_ms=(first_ns - started.at_ns) / 1e6,
+            start_refusals=started.refusals,
             stop_answer_ms=stop_answer_s * 1e3,
             stop_sealed_ms=(sealed_s - stopped_s) * 1e3,
             longest_sync_ms=episode.stop.longest_sync_ms,
@@ -169,8 +205,10 @@ def record_once(
             dropped=sum(stream.ledger["dropped"] for stream in streams),
             head=sum(stream.head for stream in streams),
             tail=sum(stream.tail for stream in streams),
+            longest_silence_ms=max(stream.ledger["longest_gap_ns"] for stream in streams) / 1e6,
             most_late_ms=sent.most_late_ms,
             senders_cpu_share=sent.cpu_share,
+            refused=sent.refused,
             end=episode.stop.end,
             streams=tuple(streams),
         )

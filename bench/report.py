@@ -29,6 +29,7 @@ _FIGURES = {
     "stop_answer_ms": ("stop command to answer", "ms"),
     "stop_sealed_ms": ("stop command to sealed", "ms"),
     "longest_sync_ms": ("longest sync", "ms"),
+    "longest_silence_ms": ("longest silence of a stream", "ms"),
     "most_late_ms": ("sender behind its time, most", "ms"),
     "senders_cpu_share": ("CPU of all senders", "s/s"),
 }
@@ -38,6 +39,8 @@ _COUNTS = {
     "lost": "lost before us",
     "dropped": "dropped by us",
     "head": "sent after the start, before the first in the bag",
+    "start_refusals": "starts refused at first",
+    "refused": "refused to the sender at first",
     "tail": "sent before the stop, after the last in the bag",
 }
 
