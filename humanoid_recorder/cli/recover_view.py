@@ -30,10 +30,10 @@ def show(report: RecoverReport, console: Console) -> None:
 
 
 def _table(report: RecoverReport) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("bag", overflow="fold", min_width=22)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("bag", overflow="fold", min_width=20)
     table.add_column("result", no_wrap=True)
-    for name in ("messages", "torn end", "chunks lost", "span lost", "bytes lost"):
+    for name in ("messages", "torn\nend", "chunks\nlost", "span\nlost", "bytes\nlost"):
         table.add_column(name, justify="right")
     for bag in report.bags:
         table.add_row(*_row(bag))

@@ -60,7 +60,7 @@ def examine_bag(directory: Path, *, on_progress: OnProgress | None = None) -> Re
 def _opened(path: Path, on_progress: OnProgress | None) -> Iterator[EpisodeRecovery | DirectoryRecovery]:
     if not path.exists():
         raise BagReadError(f"There is no {path}.")
-    if path.is_file() and (_is_a_bag(path.parent) or path.name == METADATA_FILE):
+    if path.name == METADATA_FILE or (path.suffix == ".mcap" and _is_a_bag(path.parent)):
         path = path.parent
     with exclusive(path):
         if path.name.endswith(UNFINISHED_SUFFIX):
