@@ -1,0 +1,1 @@
+"""Samples of many streams, brought to one instant: the same frames live and offline."""

@@ -1,0 +1,94 @@
+"""How good the frames of an episode are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from humanoid_recorder.core.alignment.frames import AGE_NS, FIRST_ORDINAL, STAMP_NS, STATUS, FrameTable
+from humanoid_recorder.core.alignment.rules import Status
+
+_PERCENTILES = (50.0, 95.0, 99.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Percentiles of a time, in ns."""
+
+    p50_ns: int
+    p95_ns: int
+    p99_ns: int
+    max_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamQuality:
+    """One stream over all ticks."""
+
+    name: str
+    ok: int
+    """Ticks at which it has what its rule asks for."""
+    missing: int
+    """Ticks at which nothing of it had arrived."""
+    out_of_tolerance: int
+    short: int
+    """Ticks with too few samples for its window."""
+    spoiled: int
+    """Ticks that would be complete but for this stream."""
+    age: Spread | None
+    """Distance of the sample chosen from its tick; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentQuality:
+    """All streams over all ticks."""
+
+    ticks: int
+    complete: int
+    """Ticks at which every stream is in order."""
+    skew: Spread | None
+    """Spread of the stamps within one complete frame; None without one, or with one stream only."""
+    streams: tuple[StreamQuality, ...]
+
+    @property
+    def complete_share(self) -> float | None:
+        """Share of complete frames; None without ticks."""
+        return self.complete / self.ticks if self.ticks else None
+
+    @property
+    def worst_stream(self) -> str:
+        """The stream that spoils most frames by itself, else the one that is wrong most often; empty if none is."""
+        worst = max(self.streams, key=lambda stream: (stream.spoiled, self.ticks - stream.ok), default=None)
+        return worst.name if worst is not None and worst.ok < self.ticks else ""
+
+
+def judge(table: FrameTable) -> AlignmentQuality:
+    """Sum a table of frames up."""
+    status = table.cells[:, :, STATUS]
+    is_ok = status == Status.OK
+    wrong = (~is_ok).sum(axis=1)
+    complete = table.cells[wrong == 0]
+    skew = None
+    if len(complete) and len(table.names) > 1:
+        stamps = complete[:, :, STAMP_NS]
+        skew = _spread(stamps.max(axis=1) - stamps.min(axis=1))
+    streams = []
+    for at, name in enumerate(table.names):
+        has = table.cells[:, at, FIRST_ORDINAL] >= 0
+        counts = np.bincount(status[:, at], minlength=len(Status))
+        streams.append(
+            StreamQuality(
+                name=name,
+                ok=int(counts[Status.OK]),
+                missing=int(counts[Status.MISSING]),
+                out_of_tolerance=int(counts[Status.OUT_OF_TOLERANCE]),
+                short=int(counts[Status.SHORT]),
+                spoiled=int(((wrong == 1) & ~is_ok[:, at]).sum()),
+                age=_spread(np.abs(table.cells[has, at, AGE_NS])) if has.any() else None,
+            )
+        )
+    return AlignmentQuality(len(table.ticks_ns), len(complete), skew, tuple(streams))
+
+
+def _spread(times_ns: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Spread:
+    # Of what was measured, never between two: a percentile is a time that occurred.
+    return Spread(*(int(value) for value in np.percentile(times_ns, _PERCENTILES, method="inverted_cdf")))
