@@ -3,7 +3,7 @@
 Usage: python -m bench.soak [--episodes 500] [--seconds 0.5] [--workload modest] [--json FILE] [--check]
 
 The real recorder node records and seals episode after episode while a workload is sent. Shown are the medians of the
-first, the middle and the last tenth of them. With ``--check`` it exits 1 if memory, threads, open files or the times
+first, the second, the middle and the last tenth of them. With ``--check`` it exits 1 if memory, threads, open files or the times
 of start and stop have grown between the second tenth and the last by more than a little (``GROWTH``); the first tenth
 is left out of that, since the first episodes fill caches.
 """
@@ -11,7 +11,6 @@ is left out of that, since the first episodes fill caches.
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -59,7 +58,7 @@ class Episode:
 
 
 def record_episode(recorder: RunningRecorder, seconds: float) -> Episode:
-    """Record one episode, look at the process, and delete the bag."""
+    """Record one episode and look at the process."""
     started = recorder.start()
     time.sleep(max(0.0, started.at_s + seconds - time.monotonic()))
     stopped_s = time.monotonic()
@@ -69,7 +68,6 @@ def record_episode(recorder: RunningRecorder, seconds: float) -> Episode:
     sealed_s = time.monotonic()
     stop = EpisodeFile.read(bag).stop
     assert stop is not None
-    shutil.rmtree(bag)
     return Episode(
         memory_mb=memory_mb(recorder.pid, "VmRSS"),
         threads=threads(recorder.pid),

@@ -26,6 +26,7 @@ _RANGES = ("SUBNET", "LOCALHOST", "OFF", "SYSTEM_DEFAULT")
 _HIGHEST_SAFE_DOMAIN = 101
 """Above it the ports of DDS meet those that Linux hands out to anybody."""
 _SLOW_ROUND_TRIP_MS = 20.0
+_LARGE_IMAGES = "config/dds/large_images.xml"
 _SEGMENT_SIZE = re.compile(r"<segment_size>\s*(\d+)\s*</segment_size>")
 
 
@@ -172,9 +173,17 @@ def judge_large_messages(reading: SelfTestReading, environment: Environment, dis
     return warning(
         name,
         f"{found}, and there are {', '.join(images)}",
-        f"Record compressed images, or point {variable} on both sides to a profile with a <segment_size> that holds "
-        "several images (134217728 for four cameras).",
+        "Record compressed images, or start the cameras and the recorder with "
+        f"{variable}={_shipped_profile(environment)}",
     )
+
+
+def _shipped_profile(environment: Environment) -> str:
+    """Return where the profile with large segments is, or where to look for it."""
+    try:
+        return str(share_directory(environment) / _LARGE_IMAGES)
+    except RosError:
+        return f"share/humanoid_recorder/{_LARGE_IMAGES}"
 
 
 def _judge_profile(variable: str, file: Path) -> Finding:
