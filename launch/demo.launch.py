@@ -7,6 +7,7 @@ record.launch.py.
 """
 
 import importlib.util
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def _node(context: LaunchContext, name: str, parameters: Mapping[str, object], *
         executable=name,
         name=name,
         namespace=LaunchConfiguration("namespace").perform(context),
-        parameters=[{**parameters, "stop_with_parent": True}],  # as in record.launch.py
+        parameters=[{**parameters, "stop_with_parent": os.getpid()}],  # as in record.launch.py
         output="screen",
         emulate_tty=True,
         on_exit=Shutdown(reason=f"{name} has ended") if ends_all else None,

@@ -1,5 +1,6 @@
 """Start the recorder: ``ros2 launch humanoid_recorder record.launch.py profile:=g1.yaml``."""
 
+import os
 from collections.abc import Callable, Mapping
 
 from launch import LaunchContext, LaunchDescription
@@ -39,7 +40,7 @@ PARAMETERS: Mapping[str, tuple[Callable[[str], object], str]] = {
 def start_recorder(context: LaunchContext) -> list[Node]:
     """Build the recorder node from the arguments that were given."""
     # SIGTERM ends launch at once, without a word to its processes; the recorder must not go on alone.
-    given: dict[str, object] = {"stop_with_parent": True}
+    given: dict[str, object] = {"stop_with_parent": os.getpid()}
     for name, (read, _) in PARAMETERS.items():
         text = LaunchConfiguration(name).perform(context)
         if text:
