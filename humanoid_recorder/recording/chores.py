@@ -25,6 +25,7 @@ class Chores:
         self._some_time: deque[Job] = deque()
         self._changed = threading.Condition()
         self._is_closing = False
+        self._has_ended = False
         self._thread = threading.Thread(target=self._run, name="chores")
         self._thread.start()
 
@@ -34,10 +35,13 @@ class Chores:
         return self._is_closing
 
     def soon(self, job: Job) -> None:
-        """Have something done that matters; it is done even when the thread is to end."""
+        """Have something done that matters; when the thread has ended, here and now."""
         with self._changed:
-            self._soon.append(job)
-            self._changed.notify()
+            if not self._has_ended:
+                self._soon.append(job)
+                self._changed.notify()
+                return
+        self._do(job)
 
     def some_time(self, job: Job) -> None:
         """Have something done that may be left undone at the end."""
@@ -65,6 +69,7 @@ class Chores:
                 self._changed.wait_for(lambda: self._soon or self._some_time or self._is_closing)
                 job = self._some_time.popleft() if self._some_time and not self._soon else None
                 if self._is_closing and not self._soon:
+                    self._has_ended = True
                     return
             self.catch_up()
             if job is not None:

@@ -84,6 +84,14 @@ def test_at_the_end_what_matters_is_done_and_the_rest_left(scene: Scene) -> None
     scene.chores.close()
 
 
+def test_what_matters_is_done_even_after_the_end(scene: Scene) -> None:
+    """An episode that was sealed too late for the end of the recorder still gets its label."""
+    scene.chores.close()
+    scene.chores.soon(lambda: scene.note("label"))
+    scene.chores.some_time(lambda: scene.note("hash"))
+    assert scene.done == ["label"]
+
+
 def test_a_job_that_fails_keeps_none_of_the_others_from_being_done(scene: Scene) -> None:
     finished = threading.Event()
 

@@ -11,7 +11,7 @@ from humanoid_recorder.core.labels import Outcome
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
 if TYPE_CHECKING:
-    from test.unit.recording.conftest import Rig
+    from test.unit.recording.conftest import HeldSeal, Rig
 
 JOINTS = 2
 WAIT_S = 30.0
@@ -84,6 +84,19 @@ def test_the_recorder_does_not_end_before_a_label_is_on_the_disk(rig: "Rig", mon
     disk.may_sync.set()
     closing.join(WAIT_S)
     assert rig.file(episode_id).outcome is Outcome.FAILURE
+
+
+def test_a_label_given_while_an_episode_is_sealed_outlasts_a_recorder_that_could_not_wait(
+    rig: "Rig", held_seal: "HeldSeal"
+) -> None:
+    episode = rig.recorder.start()
+    rig.recorder.stop()
+    assert held_seal.has_begun.wait(WAIT_S)
+    rig.recorder.judge(Outcome.SUCCESS)
+    assert not rig.recorder.close(reason="SIGINT", timeout_s=0.01)
+    held_seal.may_go_on.set()
+    rig.wait_until_sealed()
+    assert rig.file(episode.id).outcome is Outcome.SUCCESS
 
 
 def test_a_label_that_the_disk_refuses_is_told_and_written_at_the_end(
