@@ -96,7 +96,7 @@ def _compare(
     tail = int(np.count_nonzero(in_window > last))
     # What was sent after the start was received after it: if it is not in the bag it was lost or dropped. The ledger
     # may count more: what was lost around the start and the stop, or sent before the start and never received.
-    least = missing + (head if ledger.get("head") == "whole" else 0)
+    least = missing + (head if ledger["head"] == "whole" else 0)
     most = len(absent) + head + tail + int(np.count_nonzero((sent_ns < window[0]) & (sent_ns > window[0] - _BEFORE_NS)))
     if ledger["lost"] is not None and not least <= ledger["lost"] + ledger["dropped"] <= most:
         faults.append(f"{least} are missing, the ledger has lost {ledger['lost']}, dropped {ledger['dropped']}")

@@ -65,6 +65,8 @@ class RecorderRun:
     """Dropped by us, as the ledger says."""
     head: int
     tail: int
+    unknown_tails: int
+    """Streams of which the ledger says that it does not know whether their last messages are there."""
     longest_silence_ms: float
     """The longest time without a message on any stream; all of them have 10 Hz or more."""
     most_late_ms: float
@@ -205,6 +207,7 @@ def record_once(
             dropped=sum(stream.ledger["dropped"] for stream in streams),
             head=sum(stream.head for stream in streams),
             tail=sum(stream.tail for stream in streams),
+            unknown_tails=sum(stream.ledger["tail"] != "closed" for stream in streams),
             longest_silence_ms=max(stream.ledger["longest_gap_ns"] for stream in streams) / 1e6,
             most_late_ms=sent.most_late_ms,
             senders_cpu_share=sent.cpu_share,

@@ -39,6 +39,7 @@ _COUNTS = {
     "lost": "lost before us",
     "dropped": "dropped by us",
     "head": "sent after the start, before the first in the bag",
+    "unknown_tails": "streams with an unknown tail, by the ledger",
     "start_refusals": "starts refused at first",
     "refused": "refused to the sender at first",
     "tail": "sent before the stop, after the last in the bag",

@@ -3,9 +3,9 @@
 Usage: python -m bench.soak [--episodes 500] [--seconds 0.5] [--workload modest] [--json FILE] [--check]
 
 The real recorder node records and seals episode after episode while a workload is sent. Shown are the medians of the
-first, the second, the middle and the last tenth of them. With ``--check`` it exits 1 if memory, threads, open files or the times
-of start and stop have grown between the second tenth and the last by more than a little (``GROWTH``); the first tenth
-is left out of that, since the first episodes fill caches.
+first, the second, the middle and the last tenth of them. With ``--check`` it exits 1 if memory, threads, open files or
+the times of start and stop have grown between the second tenth and the last by more than a little (``GROWTH``); the
+first tenth is left out of that, since the first episodes fill caches.
 """
 
 import argparse
