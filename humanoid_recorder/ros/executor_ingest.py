@@ -73,6 +73,8 @@ class ExecutorIngest:
         The public API cannot ask whether anything waits, so turns of the executor are counted until one of them
         delivered nothing, for 50 ms at most: under load something always waits.
         """
+        if self._stopped.done():
+            raise NOT_RUNNING
         give_up_s = time.monotonic() + 0.05
         delivered = -1
         while delivered != self._delivered and time.monotonic() < give_up_s:
@@ -103,7 +105,7 @@ class ExecutorIngest:
 
     def _on_ingest_thread(self, action: Callable[[], None]) -> None:
         """Have the executor do it between two callbacks: nothing is delivered of a channel after its end."""
-        if self._stopped.done():
+        if self._stopped.done():  # a stopped executor takes no tasks
             raise NOT_RUNNING
         answer: Answer[None] = Answer()
 

@@ -26,13 +26,16 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Parameter, ParameterValue, SetParametersResult
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.context import Context
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from humanoid_recorder.recording.state import Phase, RecorderState
+from humanoid_recorder.recording.state import Phase, RecorderState, StreamState
 from humanoid_recorder.ros.qos import LATCHED
 
 with warnings.catch_warnings():
@@ -157,6 +160,24 @@ class Operator:
         self.poll(lambda: self.states and len(self.state.recent) >= count)
         return self.state
 
+    def stream(self, topic: str) -> StreamState | None:
+        """Return what the last state says of a topic."""
+        return next((stream for stream in self.state.streams if stream.topic == topic), None)
+
+    def problems(self) -> list[str]:
+        """Return what the last state complains of."""
+        return [problem.problem for problem in self.state.problems] if self.states else []
+
+    def record(self, condition: Callable[[], object] | None = None) -> Path:
+        """Record an episode until a condition holds, or else ten messages; returns its bag."""
+        self.command("start")
+        sealed = len(self.state.recent)
+        self.poll(lambda: self.state.episode is not None and self.state.episode.messages >= 10)
+        if condition is not None:
+            self.poll(condition)
+        self.command("stop")
+        return Path(self.wait_for_sealed(sealed + 1).recent[-1].path)
+
     def call(self, service_type: Any, name: str, request: Any) -> Any:
         client: Any = self.node.create_client(service_type, f"{self.recorder}/{name}")
         self.poll(client.service_is_ready)
@@ -196,6 +217,41 @@ class Operator:
 
     def _hear(self, message: String) -> None:
         self.states.append(RecorderState.model_validate_json(message.data))
+
+
+class Talker:
+    """Publishes a message again and again while the test spins, until it leaves."""
+
+    def __init__(self, node: Node, message: Any, topic: str, *, qos: QoSProfile, period_s: float) -> None:
+        self.sent = 0
+        quiet = PublisherEventCallbacks(use_default_callbacks=False)  # rclpy's own calls what Python calls deprecated
+        self.publisher = node.create_publisher(type(message), topic, qos, event_callbacks=quiet)
+        self._node = node
+        self._message = message
+        self._timer = node.create_timer(period_s, self._publish)
+
+    def leave(self) -> None:
+        """Stop publishing, and be gone from the graph."""
+        self._node.destroy_timer(self._timer)
+        self._node.destroy_publisher(self.publisher)
+
+    def _publish(self) -> None:
+        self.publisher.publish(self._message)
+        self.sent += 1
+
+
+class Talk(Protocol):
+    """Makes a node publish on a topic: ``robot`` unless named or given, 50 times a second and reliably."""
+
+    def __call__(
+        self,
+        message: Any,
+        topic: str,
+        *,
+        qos: QoSProfile | None = None,
+        period_s: float = 0.02,
+        node: Node | str = "robot",
+    ) -> Talker: ...
 
 
 class StartRecorder(Protocol):
@@ -277,6 +333,48 @@ def start_node(domain_id: int) -> Iterator[StartNode]:
             return process
 
         yield start
+
+
+@pytest.fixture
+def talk(make_node: MakeNode) -> Talk:
+    nodes: dict[str, Node] = {}
+
+    def begin(
+        message: Any,
+        topic: str,
+        *,
+        qos: QoSProfile | None = None,
+        period_s: float = 0.02,
+        node: Node | str = "robot",
+    ) -> Talker:
+        if isinstance(node, str):
+            if node not in nodes:
+                nodes[node] = make_node(node)
+            node = nodes[node]
+        return Talker(node, message, topic, qos=qos or QoSProfile(depth=100), period_s=period_s)
+
+    return begin
+
+
+@pytest.fixture
+def stranger(domain_id: int) -> Iterator[Node]:
+    """A node in a DDS participant of its own, which spins by itself until the test is over."""
+    context = Context()
+    rclpy.init(args=[], context=context, domain_id=domain_id, signal_handler_options=SignalHandlerOptions.NO)
+    node = Node("stranger", context=context)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    done: Future[None] = Future(executor=executor)
+    thread = threading.Thread(target=executor.spin_until_future_complete, args=(done,))
+    thread.start()
+    yield node
+    done.set_result(None)
+    executor.wake()
+    thread.join()
+    executor.shutdown()
+    node.destroy_node()
+    context.try_shutdown()
+    context.destroy()
 
 
 @pytest.fixture

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rclpy.context import Context
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import Imu, JointState
 from std_msgs.msg import String
 
 from humanoid_recorder.core.errors import RosError, TypeUnavailableError
+from humanoid_recorder.core.graph import Link
 from humanoid_recorder.core.qos import Durability, QosRequest, Reliability
 from humanoid_recorder.core.samples import Arrival
 from humanoid_recorder.ros.executor_ingest import ExecutorIngest
@@ -183,6 +185,41 @@ def test_a_channel_may_change_its_type_but_two_types_on_one_topic_are_refused(
     assert len(sink.arrivals[2]) == 1
 
 
+def test_after_the_end_of_a_channel_nothing_of_it_comes_and_its_topic_may_have_another_type(
+    ingest: Ingest, sink: Sink, talker: Node, poll: "Poll"
+) -> None:
+    publisher = talker.create_publisher(JointState, "/joints", DEEP)
+    ingest.subscribe(JOINTS)
+    poll(connected(publisher))
+    publisher.publish(joint_state(1))
+    poll(lambda: sink.arrivals[2])
+    ingest.unsubscribe(2)
+    poll(connected(publisher, readers=0))
+    talker.destroy_publisher(publisher)
+    ingest.subscribe(Subscription(3, "/joints", "sensor_msgs/msg/Imu", RELIABLE))
+    other = talker.create_publisher(Imu, "/joints", DEEP)
+    poll(connected(other))
+    other.publish(Imu())
+    poll(lambda: sink.arrivals[3])
+    assert (len(sink.arrivals[2]), len(sink.arrivals[3])) == (1, 1)
+
+
+def test_publishers_that_are_connected_are_counted_and_one_that_is_refused_is_told_with_the_policy(
+    ingest: Ingest, sink: Sink, talker: Node, make_node: "MakeNode", poll: "Poll"
+) -> None:
+    ingest.subscribe(JOINTS)
+    strong = talker.create_publisher(JointState, "/joints", DEEP)
+    poll(lambda: ingest.links().get(2) == Link(publishers=1, refused_policy=""))
+    weak = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+    quiet = PublisherEventCallbacks(use_default_callbacks=False)
+    make_node("weak").create_publisher(JointState, "/joints", weak, event_callbacks=quiet)
+    poll(lambda: ingest.links()[2] == Link(publishers=1, refused_policy="RELIABILITY"))
+    talker.destroy_publisher(strong)
+    poll(lambda: ingest.links()[2] == Link(publishers=0, refused_policy="RELIABILITY"))
+    ingest.flush()
+    assert sink.lost == {}
+
+
 def test_a_type_that_is_not_installed_is_named(ingest: Ingest) -> None:
     with pytest.raises(TypeUnavailableError, match="unitree_hg/msg/LowState is not installed"):
         ingest.subscribe(Subscription(2, "/lowstate", "unitree_hg/msg/LowState", RELIABLE))
@@ -241,3 +278,7 @@ def test_a_stopped_ingest_may_be_stopped_again_and_refuses_subscriptions(ingest:
     ingest.stop()
     with pytest.raises(RosError):
         ingest.subscribe(JOINTS)
+    with pytest.raises(RosError):
+        ingest.unsubscribe(2)
+    with pytest.raises(RosError):
+        ingest.flush()
