@@ -93,3 +93,8 @@ def encode_string_message(text: str) -> bytes:
     """
     payload = text.encode() + b"\x00"
     return ENCAPSULATION + struct.pack("<I", len(payload)) + payload
+
+
+def encode_time_message(time_ns: int) -> bytes:
+    """Serialise a message whose only field is a ``builtin_interfaces/Time``, such as ``rosgraph_msgs/msg/Clock``."""
+    return ENCAPSULATION + _STAMP_LITTLE.pack(*divmod(time_ns, _NS_PER_S))

@@ -59,6 +59,26 @@ def to_qos_profile(request: QosRequest) -> QoSProfile:
     )
 
 
+def to_publisher_profile(offer: QosOffer, *, depth: int) -> QoSProfile:
+    """Translate what a publisher of ours is to offer."""
+    best_effort = offer.reliability is Reliability.BEST_EFFORT
+    manual = offer.liveliness is Liveliness.MANUAL_BY_TOPIC
+    profile = QoSProfile(
+        depth=depth,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if offer.is_latched else DurabilityPolicy.VOLATILE,
+        liveliness=LivelinessPolicy.MANUAL_BY_TOPIC if manual else LivelinessPolicy.AUTOMATIC,
+    )
+    if offer.deadline_ns < INFINITE_NS:
+        profile.deadline = Duration(nanoseconds=offer.deadline_ns)
+    if offer.lifespan_ns < INFINITE_NS:
+        profile.lifespan = Duration(nanoseconds=offer.lifespan_ns)
+    if offer.liveliness_lease_ns < INFINITE_NS:
+        profile.liveliness_lease_duration = Duration(nanoseconds=offer.liveliness_lease_ns)
+    return profile
+
+
 def _limited(duration: Duration) -> int:
     """Return a duration in ns; zero and unlimited both mean that nothing was asked for."""
     nanoseconds = int(duration.nanoseconds)

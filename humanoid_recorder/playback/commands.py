@@ -1,0 +1,34 @@
+"""Which topics of a bag would move a robot that hears them."""
+
+import re
+from collections.abc import Mapping
+
+from humanoid_recorder.core.streams import StreamKind
+
+_TYPES = frozenset(
+    {
+        "ackermann_msgs/msg/AckermannDrive",
+        "ackermann_msgs/msg/AckermannDriveStamped",
+        "geometry_msgs/msg/Twist",
+        "geometry_msgs/msg/TwistStamped",
+        "trajectory_msgs/msg/JointTrajectory",
+        "trajectory_msgs/msg/MultiDOFJointTrajectory",
+    }
+)
+_TYPE_NAME = re.compile(r"(Cmd|Cmds|Command|Commands|Setpoint|Setpoints|JointJog)(Stamped|_)?$")
+_TOPIC_PART = re.compile(r"(^|_|/)(\w*cmds?|cmd_\w+|commands?|setpoints?|goal_pose|arm_sdk)(_|/|$)")
+
+
+def is_command(topic: str, type_name: str, kinds: Mapping[str, str]) -> bool:
+    """Whether a topic commands a robot: as the recorder was told, else by its type and its name.
+
+    Args:
+        topic: Fully qualified name.
+        type_name: ``pkg/msg/Type``.
+        kinds: What ``episode.json`` says of topics, by name; empty for a bag of somebody else.
+    """
+    kind = kinds.get(topic, StreamKind.OTHER)
+    if kind != StreamKind.OTHER:  # `other` is also what a recording without a profile says of everything
+        return kind == StreamKind.COMMAND
+    short = type_name.rpartition("/")[2]
+    return type_name in _TYPES or bool(_TYPE_NAME.search(short)) or bool(_TOPIC_PART.search(topic.lower()))
