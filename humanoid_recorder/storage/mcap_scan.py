@@ -52,6 +52,7 @@ class _Scanner:
         self._file = file
         self.found = found
         self._limit = file.data_end
+        self._has_chunks = False
         self._has_loose_messages = False
         self._unproved: tuple[int, int] | None = None
         """Begin and end of the last message outside of chunks, which the record behind it will vouch for."""
@@ -106,6 +107,7 @@ class _Scanner:
             following = self._resume(at, at + 1)
             found.damaged_chunks += following is not None
             return following
+        self._note_chunks()
         if head.end <= file.size:
             records = head.unpack(file.read(head.data_at, head.end - head.data_at))
             if records is not None:
@@ -153,13 +155,24 @@ class _Scanner:
     def _loose_message(self, at: int, end: int) -> int | None:
         channel_id, _, log_ns, _ = MESSAGE_FIELDS.unpack(self._file.read(at + RECORD_HEAD.size, MESSAGE_FIELDS.size))
         last_ns = self.found.last_ns
-        if channel_id not in self.found.channels or (last_ns is not None and abs(log_ns - last_ns) > _NS_PER_DAY):
+        is_near = last_ns is None or abs(log_ns - last_ns) <= _NS_PER_DAY
+        if self._has_chunks or not is_near or channel_id not in self.found.channels:
             self._unproved = None
             return self._resume(at, at + 1)
         self._prove()
         self._has_loose_messages = True
         self._unproved = (at, end)
         return end
+
+    def _note_chunks(self) -> None:
+        """Learn that this file has chunks: what seemed to be a message outside of them is another record, damaged."""
+        if self._has_chunks:
+            return
+        self._has_chunks, self._has_loose_messages, self._unproved = True, False, None
+        loose, found = self.found.parts, self.found
+        found.parts, found.found_messages, found.last_ns = [], {}, None
+        for part in loose:
+            self._hole(part.offset, part.end)
 
     def _prove(self) -> None:
         """Take the message that was waiting for what follows it."""
@@ -202,6 +215,7 @@ class _Scanner:
                 self._define(record)
                 if isinstance(record, Statistics):
                     self.found.expected = record.message_count
+                    self._has_chunks = record.chunk_count > 0
 
     def _count(self, messages: Sequence[StoredMessage]) -> None:
         counts = self.found.found_messages

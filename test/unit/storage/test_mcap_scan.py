@@ -30,7 +30,7 @@ GARBAGE_BYTES = 30_000
 """More than the longest message: garbage that happens to be as long as what was torn off cannot be told from it."""
 
 PLACES = st.integers(0, 2**24)
-PROPERTY = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Taken(NamedTuple):
