@@ -106,6 +106,15 @@ class DemoChild:
         """None while it runs."""
         return self._process.poll()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """Kill it as a crash would: it gets no chance to do anything any more."""
+        self._process.kill()
+
     def interrupt(self) -> None:
         """Ask it to end."""
         if self.exit_code is None:
