@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from humanoid_recorder.core.streams import FieldStamp, StampSource, Stream, StreamKind
 from humanoid_recorder.spec.model import Flag, Positive, SpecModel, refuse
 from humanoid_recorder.spec.names import MessageType, TopicName
+from humanoid_recorder.spec.touch_spec import PadSpec
 
 _NS_PER_MS = 1_000_000
 
@@ -58,6 +59,8 @@ class StreamSpec(SpecModel):
     """Serial number of the sensor, for provenance."""
     unit: str = ""
     """Unit of the values where the type does not fix it."""
+    taxels: Annotated[tuple[PadSpec, ...], Field(min_length=1)] | None = None
+    """Where the taxels are, pad after pad in the order of the data; None = not known."""
 
     @model_validator(mode="after")
     def _expects_what_can_be_expected(self) -> Self:
@@ -76,6 +79,8 @@ class StreamSpec(SpecModel):
             problems.append(
                 (("max_gap_ms",), f"{self.max_gap_ms:g} ms is not longer than one period at rate_hz ({period_ms:g} ms)")
             )
+        if self.taxels is not None and self.kind is not StreamKind.TACTILE:
+            problems.append((("taxels",), f"a stream of kind {self.kind} has no taxels"))
         refuse(self, problems)
         return self
 
