@@ -1,6 +1,9 @@
 """What is known of a message type without loading its class."""
 
+import re
 from dataclasses import dataclass
+
+_CONSTANT = re.compile(r"\S+\s+[A-Z][A-Z0-9_]*\s*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,10 @@ STRING_TYPE = MessageType(
     has_header=False,
 )
 """The type of our own event topic, which the writer fills without asking ROS for anything."""
+
+
+def starts_with_header(definition: str) -> bool:
+    """Tell from a .msg text whether its first field is a ``std_msgs/Header``; constants are no fields."""
+    lines = (line.split("#", 1)[0].strip() for line in definition.splitlines())
+    first = next((line for line in lines if line and not _CONSTANT.match(line)), "")
+    return first.split()[:1] in (["std_msgs/Header"], ["Header"], ["std_msgs/msg/Header"])

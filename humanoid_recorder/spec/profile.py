@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.streams import Stream, StreamKind
+from humanoid_recorder.spec.align_spec import LONGEST_MS, AlignSpec
 from humanoid_recorder.spec.model import Path as KeyPath
 from humanoid_recorder.spec.model import Positive, SpecModel, refuse
 from humanoid_recorder.spec.motion_spec import ActionSpec, LimitsSpec
@@ -20,6 +21,7 @@ from humanoid_recorder.spec.yaml_problems import did_you_mean
 from humanoid_recorder.spec.yaml_source import YamlDocument
 
 _FIXED_RATE = re.compile(r"(?P<rate>\d+(?:\.\d+)?) ?Hz")
+_SLOWEST_HZ, _FASTEST_HZ = 0.01, 10_000
 
 
 class RobotSpec(SpecModel):
@@ -43,8 +45,8 @@ def _check_clock(clock: str) -> str:
     fixed = _FIXED_RATE.fullmatch(clock)
     if fixed is None and not re.fullmatch(r"[A-Za-z]\w*", clock):
         raise ValueError(f"{clock!r} is neither the name of a stream nor a rate such as '30 Hz'")
-    if fixed is not None and not float(fixed["rate"]) > 0:
-        raise ValueError(f"{clock!r} never ticks; give a rate above zero")
+    if fixed is not None and not _SLOWEST_HZ <= float(fixed["rate"]) <= _FASTEST_HZ:
+        raise ValueError(f"{clock!r} is not a rate to align by; give one from {_SLOWEST_HZ} to {_FASTEST_HZ} Hz")
     return clock
 
 
@@ -53,9 +55,9 @@ class SyncSpec(SpecModel):
 
     clock: Annotated[str, AfterValidator(_check_clock)]
     """A stream, each message of which makes a tick, or a fixed rate such as ``30 Hz``."""
-    tolerance_ms: Positive = 20.0
+    tolerance_ms: Annotated[Positive, Field(le=LONGEST_MS)] = 20.0
     """Largest distance between a tick and a sample still accepted."""
-    hold_off_ms: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = 60.0
+    hold_off_ms: Annotated[float, Field(strict=True, ge=0, le=LONGEST_MS, allow_inf_nan=False)] = 60.0
     """How long a tick waits for samples that arrive late."""
     stamp: Literal["header", "publish", "log"] = "header"
     """The time that is compared: the stamp, the publish time or the log time."""
@@ -115,17 +117,19 @@ class RobotProfile(SpecModel):
     def _clock_problems(self) -> Iterator[tuple[KeyPath, str]]:
         if self.sync is None or self.sync.clock_stream is None:
             return
-        at, clock = ("sync", "clock"), self.streams.get(self.sync.clock_stream)
-        if clock is None:
-            hint = did_you_mean(self.sync.clock, self.streams) or "; name a stream, or a rate such as '30 Hz'"
-            yield at, f"there is no stream {self.sync.clock!r}{hint}"
+        name = self.sync.clock
+        problem = f"there is no stream {name!r}"
+        if (clock := self.streams.get(name)) is None:
+            problem += did_you_mean(name, self.streams) or "; name a stream, or a rate such as '30 Hz'"
         elif clock.rate_hz is None:
-            yield at, f"stream {self.sync.clock!r} has no rate_hz: an event stream cannot make the ticks"
-        elif self.sync.stamp == "header" and clock.has_no_stamp:
-            yield (
-                at,
-                f"stream {self.sync.clock!r} has 'stamp: none': choose another clock, or sync.stamp publish or log",
-            )
+            problem = f"stream {name!r} has no rate_hz: an event stream cannot make the ticks"
+        elif (align := clock.align or AlignSpec()).method(clock.kind) is None:
+            problem = f"stream {name!r} takes no part in frames: give it an align.rule, or choose another clock"
+        elif self.sync.stamp == "header" and align.time is None and clock.has_no_stamp:
+            problem = f"stream {name!r} has 'stamp: none': choose another clock, or sync.stamp publish or log"
+        else:
+            return
+        yield ("sync", "clock"), problem
 
     def _action_problems(self) -> Iterator[tuple[KeyPath, str]]:
         if self.action is None:

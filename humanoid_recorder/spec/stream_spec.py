@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from humanoid_recorder.core.streams import FieldStamp, StampSource, Stream, StreamKind
-from humanoid_recorder.spec.model import Flag, Positive, SpecModel, refuse
+from humanoid_recorder.spec.align_spec import AlignSpec
+from humanoid_recorder.spec.model import Flag, Path, Positive, SpecModel, refuse
 from humanoid_recorder.spec.names import MessageType, TopicName
 from humanoid_recorder.spec.touch_spec import PadSpec
 
@@ -55,6 +56,8 @@ class StreamSpec(SpecModel):
     """Longest silence still accepted."""
     stamp: StampSpec | None = None
     """Where the measurement time is; None = the header if the type starts with one, else no stamp."""
+    align: AlignSpec | None = None
+    """How it takes part in frames; None = as streams of its kind do."""
     serial: str = ""
     """Serial number of the sensor, for provenance."""
     unit: str = ""
@@ -64,7 +67,7 @@ class StreamSpec(SpecModel):
 
     @model_validator(mode="after")
     def _expects_what_can_be_expected(self) -> Self:
-        problems: list[tuple[tuple[str, ...], str]] = []
+        problems: list[tuple[Path, str]] = []
         if self.rate_hz is None:
             if self.required:
                 problems.append(
@@ -81,6 +84,8 @@ class StreamSpec(SpecModel):
             )
         if self.taxels is not None and self.kind is not StreamKind.TACTILE:
             problems.append((("taxels",), f"a stream of kind {self.kind} has no taxels"))
+        if self.align is not None:
+            problems += self.align.problems(kind=self.kind, rate_hz=self.rate_hz, has_no_stamp=self.has_no_stamp)
         refuse(self, problems)
         return self
 

@@ -133,7 +133,7 @@ def test_a_bag_is_compressed_when_the_profile_says_so(section: str, compression:
         (
             "kind: command",
             "kind: command, qos: best",
-            "4: streams.commands.qos: unknown key; known here: kind, max_gap_ms, rate_hz, ",
+            "4: streams.commands.qos: unknown key; known here: align, kind, max_gap_ms, rate_hz, ",
         ),
         (", kind: command", "", "4: streams.commands.kind: missing"),
         ("max_gap_ms: 20", "max_gap_ms: 2", "3: streams.joints.max_gap_ms: 2 ms is not longer than one period at "),
@@ -198,9 +198,59 @@ def test_a_bag_is_compressed_when_the_profile_says_so(section: str, compression:
             "8: sync.clock: '30 fps' is neither the name of a stream nor a rate such as",
         ),
         ("clock: joints", "clock: 30", "8: sync.clock: 30 is read as a number where text is needed; put it in quotes"),
-        ("clock: joints", "clock: 0 Hz", "8: sync.clock: '0 Hz' never ticks"),
+        ("clock: joints", "clock: 0 Hz", "8: sync.clock: '0 Hz' is not a rate to align by; give one from 0.01 to"),
         ("clock: joints", "clock: commands", "8: sync.clock: stream 'commands' has no rate_hz: an event stream cannot"),
         ("clock: joints", "clock: state", "8: sync.clock: stream 'state' has 'stamp: none': choose another clock, or"),
+        (
+            "kind: joint,",
+            "kind: joint, align: {rule: newest},",
+            "3: streams.joints.align.rule: 'newest' is not one of latest, nearest, interpolate, window, none",
+        ),
+        (
+            "kind: joint,",
+            "kind: joint, align: {slop: 3},",
+            "3: streams.joints.align.slop: unknown key; known here: offset_",
+        ),
+        (
+            "kind: joint,",
+            "kind: joint, align: {rule: window},",
+            "3: streams.joints.align: the rule 'window' needs the key window",
+        ),
+        (
+            "kind: joint,",
+            "kind: joint, align: {window: 3},",
+            "3: streams.joints.align.window: only the rule 'window' has one",
+        ),
+        (
+            "kind: joint,",
+            "kind: joint, align: {tolerance_ms: 0},",
+            "3: streams.joints.align.tolerance_ms: 0 should be greater than 0",
+        ),
+        (
+            "required: false",
+            "required: false, align: {rule: none, offset_ms: 3}",
+            "5: streams.wrist.align.offset_ms: 3.0 is for nothing: with 'rule: none'",
+        ),
+        (
+            "kind: command",
+            "kind: command, align: {}",
+            "4: streams.commands.align: a stream without rate_hz is an event stream: it takes no part",
+        ),
+        (
+            "stamp: none",
+            "stamp: none, align: {time: stamp}",
+            "7: streams.state.align.time: the stream has 'stamp: none': choose publish or log",
+        ),
+        (
+            "kind: other, rate_hz: 50, stamp: none",
+            "kind: transform, rate_hz: 50, align: {tolerance_ms: 9}",
+            "7: streams.state.align: a stream of kind transform takes no part in frames unless a rule is given",
+        ),
+        (
+            "kind: joint,",
+            "kind: joint, align: {rule: none},",
+            "8: sync.clock: stream 'joints' takes no part in frames: give it an align.rule, or",
+        ),
         ("name: g1", "name: g/1", "1: robot.name: 'g/1' is not a robot name; it becomes part of folder names"),
         (", right_knee", ", left_knee", "1: robot.joints[1]: 'left_knee' is named twice"),
         (", right_knee", ", right knee", "1: robot.joints[1]: 'right knee' is not a joint name"),
@@ -280,6 +330,13 @@ def test_a_missing_urdf_is_refused_at_its_line(tmp_path: Path) -> None:
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,8}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=12)
 POSITIVE = st.floats(min_value=1e-3, max_value=1e5)
+ALIGNS = st.sampled_from(
+    [
+        {"rule": "none"},
+        {"rule": "window", "window": 4, "time": "log"},
+        {"rule": "nearest", "tolerance_ms": 2, "offset_ms": -3.5, "time": "publish"},
+    ]
+)
 STAMPS = st.sampled_from(["header", "none", {"at_byte": 4, "type": "int64", "unit": "ms"}])
 
 
@@ -294,6 +351,7 @@ def stream_values(draw: st.DrawFn) -> dict[str, object]:
     value |= {key: draw(values) for key, values in optional.items() if draw(st.booleans())}
     if "rate_hz" in value and draw(st.booleans()):
         value["required"] = draw(st.booleans())
+        value["align"] = draw(ALIGNS)
     return value
 
 
