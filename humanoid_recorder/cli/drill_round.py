@@ -24,6 +24,7 @@ from humanoid_recorder.cli.drill_children import (
 from humanoid_recorder.cli.drill_judge import Kill, judge_kill, problems_of
 from humanoid_recorder.cli.drill_memory import remove_orphans, segments_of
 from humanoid_recorder.cli.drill_syncs import cut_power, is_syncing, read_syncs
+from humanoid_recorder.cli.record_session import awaited
 from humanoid_recorder.core.errors import CommandRefused, RecorderUnavailableError, RosError
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.ros.recorder_client import RecorderClient, connect
@@ -142,7 +143,7 @@ def _start_episode(
         return is_cancelled() or robot.exit_code is not None
 
     deadline_s = time.monotonic() + _ARM_S
-    refusal = "it does not get ready"
+    refusal = ""
     while (left_s := deadline_s - time.monotonic()) > 0:
         armed = client.wait_for(lambda state: state.phase is Phase.ARMED, timeout_s=left_s, give_up=give_up)
         if is_cancelled():
@@ -155,9 +156,10 @@ def _start_episode(
             started_ns = time.time_ns()
             return started_ns, str(client.call("start")["episode"])
         except CommandRefused as error:  # a busy computer kept a stream silent just then
-            refusal = error.message
+            refusal = error.message.rstrip(".")
             time.sleep(_SLICE_S)
-    raise RosError(f"The recorder could not be started within {_ARM_S:g} s: {refusal}", remedy=_ASK_DOCTOR)
+    why = refusal or ("it says nothing" if client.state is None else f"it waits for {awaited(client.state)}")
+    raise RosError(f"The recorder could not be started within {_ARM_S:g} s: {why}.", remedy=_ASK_DOCTOR)
 
 
 def _judge(
