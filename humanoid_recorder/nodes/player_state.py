@@ -93,8 +93,12 @@ class PlayerReport:
         """Say how it went."""
         state = self.state()
         timing = state.timing
-        late = f", late by {timing.p50_us:.0f} us (p50), {timing.p99_us:.0f} (p99), {timing.max_us:.0f} (most)"
-        logger.info(f"ended ({reason}): {state.sent} messages sent{late if timing.messages else ''}")
+        late = (
+            ""
+            if timing.max_us is None
+            else f", late by {timing.p50_us:.0f} us (p50), {timing.p99_us:.0f} (p99), {timing.max_us:.0f} (most)"
+        )
+        logger.info(f"ended ({reason}): {state.sent} messages sent{late}")
         for lost in state.lost:
             logger.error(describe_lost(lost))
         if state.refused:

@@ -122,13 +122,17 @@ class Timeline:
 
     def _order(self, block: Block, from_ns: int) -> list[tuple[int, int]]:
         """Return time and place of a block's wanted messages from some time on, in order; ties as in the file."""
-        early_ns = self.begin_ns - 1
         timed = (
-            (max(early_ns, self._time(message)), number)
+            (self._turn_ns(message), number)
             for number, message in enumerate(self._cache.messages(block))
             if message.topic in self._topics
         )
         return sorted(pair for pair in timed if pair[0] >= from_ns)
+
+    def _turn_ns(self, message: BlockMessage) -> int:
+        """Return the time of a message; that of an early latched one is just before the beginning."""
+        time_ns = self._time(message)
+        return time_ns if time_ns > self.begin_ns or message.topic not in self._latched else self.begin_ns - 1
 
     def _latched_before(self, time_ns: int) -> Iterator[TimedMessage]:
         """Yield the last messages of each latched topic from before a time, oldest first."""

@@ -147,7 +147,7 @@ def test_the_bag_begins_with_the_first_message_that_is_not_latched() -> None:
 def test_where_everything_is_latched_the_bag_begins_with_its_first_message() -> None:
     bag = FakeBag([[(MAP, START, START)], [(MAP, START + 5, START)]])
     found = timeline(bag, latched={MAP: 1})
-    assert [(m.position_ns, m.at_once) for m in found.messages()] == [(0, False), (5, False)]
+    assert [(m.position_ns, m.at_once) for m in found.messages()] == [(0, True), (5, False)]
 
 
 @pytest.mark.parametrize(("keep", "expected"), [(1, [4]), (2, [2, 4]), (9, [0, 2, 4])])
