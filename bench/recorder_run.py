@@ -1,9 +1,9 @@
 """The real recorder node on one load: one episode, its costs, and what became of every message."""
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from bench.account import BagContents, StreamResult, compare, read_bag
 from bench.processes import Child, cpu_s, memory_mb, sending
 from bench.workload import Workload, write_profile
-from humanoid_recorder.core.errors import CommandRefused
+from humanoid_recorder.core.errors import CommandRefused, RecorderUnavailableError
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.ros.recorder_client import RecorderClient, connect
 from humanoid_recorder.storage.episode_file import EpisodeFile
@@ -133,7 +133,7 @@ class RunningRecorder:
         return Path(next(each.path for each in found.recent if each.id == episode))
 
 
-@contextmanager
+@contextlib.contextmanager
 def running_recorder(
     workload: Workload, folder: Path, environment: Mapping[str, str], parameters: tuple[str, ...] = ()
 ) -> Iterator[RunningRecorder]:
@@ -173,7 +173,8 @@ def record_once(
             started = recorder.start()
             time.sleep(max(0.0, started.at_s + seconds - time.monotonic()))
             stopped_s = time.monotonic()
-            client.call("stop")
+            with contextlib.suppress(RecorderUnavailableError):  # no answer in time: it is sealed nevertheless
+                client.call("stop")
             stop_answer_s = time.monotonic() - stopped_s
             bag = recorder.wait_sealed(started.episode_id)
             sealed_s, after_cpu_s, most_mb = time.monotonic(), cpu_s(pid), memory_mb(pid, "VmHWM")
