@@ -48,7 +48,11 @@ def decode_picture(picture_format: str, data: bytes) -> RawPicture:
             if picture.width * picture.height > _MAX_PIXELS:
                 raise BagReadError(f"a picture of {picture.width} x {picture.height} pixels is not decoded")
             return _raw(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise BagReadError(
+            f"a picture in the format {picture_format!r} cannot be decoded: it is no JPEG or PNG"
+        ) from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BagReadError(f"a picture in the format {picture_format!r} cannot be decoded: {error}") from error
 
 

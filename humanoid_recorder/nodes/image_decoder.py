@@ -30,7 +30,7 @@ class ImageDecoder(RunnableNode):
         topics = [self.resolve_topic_name(topic) for topic in given.value or ()]
         if not topics:
             raise SpecError("the parameter topics names no topic", remedy="Give -p \"topics:=['/camera/compressed']\".")
-        self._complaints: set[str] = set()
+        self._complained: set[str] = set()
         for topic in topics:
             publisher = self.create_publisher(Image, decoded_topic(topic), 5)
             self.create_subscription(
@@ -48,9 +48,9 @@ class ImageDecoder(RunnableNode):
         try:
             picture = decode_picture(message.format, bytes(message.data))
         except BagReadError as error:
-            if error.message not in self._complaints:
-                self._complaints.add(error.message)
-                self.get_logger().warning(f"{topic}: {error.message}")
+            if topic not in self._complained:
+                self._complained.add(topic)
+                self.get_logger().warning(f"{topic}: {error.message}; further ones are not mentioned")
             return
         publisher.publish(
             Image(

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +112,12 @@ class TouchMarkers(RunnableNode):
             array: self.create_publisher(MarkerArray, markers_topic(array.stream.topic), LATCHED)
             for array in self._arrays
         }
-        self._complaints: set[str] = set()
+        self._complained: set[str] = set()
         for array in self._arrays:
             stream = array.stream
             self.create_subscription(message_class(stream.type), stream.topic, array.hear, to_qos_profile(stream.qos))
         # Pictures of touch are for eyes: also while the bag's own time stands still.
-        self.create_timer(1 / rate_hz, partial(self._draw), clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.create_timer(1 / rate_hz, self._draw, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(f"{len(self._arrays)} touch arrays in {bag.name}")
 
     def close(self, reason: str) -> None:
@@ -130,15 +129,15 @@ class TouchMarkers(RunnableNode):
             try:
                 markers = array.draw()
             except BagReadError as error:
-                self._complain(f"{array.stream.topic}: {error.message}")
+                self._complain(array.stream.topic, error.message)
                 continue
             if markers is not None:
                 publisher.publish(markers)
 
-    def _complain(self, text: str) -> None:
-        if text not in self._complaints:
-            self._complaints.add(text)
-            self.get_logger().warning(text)
+    def _complain(self, topic: str, text: str) -> None:
+        if topic not in self._complained:
+            self._complained.add(topic)
+            self.get_logger().warning(f"{topic}: {text}; further ones are not mentioned")
 
 
 def _limit(stream: BagStream, contents: BagContents) -> float | None:
