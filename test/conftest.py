@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from humanoid_recorder.cli.demo_children import busy_domains
+
 DOMAINS = 100
 
 
@@ -65,7 +67,9 @@ def mount_disk(tmp_path: Path) -> Iterator[MountDisk]:
 
 @pytest.fixture
 def domain_id(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A domain that no other test on this machine uses at the same time; child processes inherit it."""
+    """A domain that nobody on this machine uses, no other test and no demo; child processes inherit it."""
+    tables = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
+    busy = busy_domains(table.read_text() for table in tables if table.is_file())
     with ExitStack() as stack:
         for attempt in range(DOMAINS):
             domain = 1 + (os.getpid() + attempt) % DOMAINS
@@ -73,6 +77,8 @@ def domain_id(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                continue
+            if domain in busy:
                 continue
             monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
             monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
