@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from humanoid_recorder.cli.demo_check import EpisodeCheck, check_episode
 from humanoid_recorder.cli.demo_run import DemoProgress, DemoRequest, DemoResult, DemoRobot, run_demo
 from humanoid_recorder.cli.demo_view import all_problems, near, own_command, show_next, show_result
-from humanoid_recorder.cli.record_child import StopSignals
+from humanoid_recorder.cli.node_child import StopSignals
 from humanoid_recorder.core.errors import EXIT_BAD, RosError
 
 

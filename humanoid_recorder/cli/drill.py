@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from humanoid_recorder.cli.drill_judge import DrillResult, Kill
 from humanoid_recorder.cli.drill_view import show
-from humanoid_recorder.cli.record_child import StopSignals
+from humanoid_recorder.cli.node_child import StopSignals
 from humanoid_recorder.core.errors import EXIT_BAD, RosError
 
 _SEEDS = 1_000_000

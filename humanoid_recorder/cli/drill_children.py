@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from humanoid_recorder.cli.demo_children import DemoChild, with_profile
-from humanoid_recorder.cli.record_child import write_parameters
-from humanoid_recorder.cli.record_request import ParameterValue
+from humanoid_recorder.cli.node_child import ParameterValue, write_parameters
 from humanoid_recorder.ros.share import share_directory
 from humanoid_recorder.sim.synthetic_config import SyntheticRobotConfig
 from humanoid_recorder.spec.yaml_source import load_yaml

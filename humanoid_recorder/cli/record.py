@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
-from humanoid_recorder.cli.record_child import RecorderChild, StopSignals
+from humanoid_recorder.cli.node_child import NodeChild, StopSignals
 from humanoid_recorder.cli.record_request import Choice, RecordRequest, spread_values
 from humanoid_recorder.core.labels import Labels
 
@@ -132,7 +132,7 @@ def _record(request: RecordRequest) -> int:
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     attended = is_terminal and not request.is_for_script
     # The recorder is started first: it takes as long to import what it needs as we do.
-    with StopSignals() as signals, RecorderChild(request, attended=attended) as child:
+    with StopSignals() as signals, NodeChild(request.node(attended=attended), log_to_file=attended) as child:
         if attended:
             from humanoid_recorder.cli.record_terminal import record_attended
 

@@ -1,20 +1,18 @@
 """What ``humanoid-recorder record`` was asked to do, checked."""
 
 import math
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from humanoid_recorder.cli.node_child import NodeRequest, ParameterValue
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.core.labels import Labels
 from humanoid_recorder.core.topics import compile_pattern
 
 _TOPIC = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 _NODE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-
-ParameterValue = bool | float | str | list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,20 @@ class RecordRequest:
         namespace = self.namespace.strip("/")
         return f"/{namespace}/{self.name}" if namespace else f"/{self.name}"
 
+    def node(self, *, attended: bool) -> NodeRequest:
+        """Return how the recorder is started.
+
+        Args:
+            attended: As for ``parameters``.
+        """
+        return NodeRequest(
+            what="recorder",
+            module="humanoid_recorder.nodes.recorder",
+            name=self.name,
+            namespace=self.namespace,
+            parameters=self.parameters(attended=attended),
+        )
+
     def parameters(self, *, attended: bool) -> dict[str, ParameterValue]:
         """Return the recorder node's parameters.
 
@@ -80,7 +92,6 @@ class RecordRequest:
             "out": str(self.out.expanduser().absolute()),
             "pre_roll_s": self.pre_roll_s,
             "disk_reserve_gb": self.disk_reserve_gb,
-            "stop_with_parent": os.getpid(),
             **labels,
         }
         if self.choice.profile is not None:

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from humanoid_recorder.cli.record_child import RecorderChild, StopSignals
+from humanoid_recorder.cli.node_child import NodeChild, StopSignals
 from humanoid_recorder.cli.record_request import RecordRequest
 from humanoid_recorder.cli.record_session import (
     EpisodeResult,
@@ -36,13 +36,13 @@ _SETTLE_S = 2.0
 
 
 def record_unattended(
-    request: RecordRequest, child: RecorderChild, signals: StopSignals, *, optional: frozenset[str]
+    request: RecordRequest, child: NodeChild, signals: StopSignals, *, optional: frozenset[str]
 ) -> int:
     """Record what was asked for and return the exit code.
 
     Raises:
         CommandRefused: A required stream stayed silent.
-        RecorderEnded: The recorder ended by itself.
+        NodeEnded: The recorder ended by itself.
     """
     with recorder_of(child, request) as client:
         script = _Script(request, child, signals, client, optional)
@@ -55,7 +55,7 @@ class _Script:
     def __init__(
         self,
         request: RecordRequest,
-        child: RecorderChild,
+        child: NodeChild,
         signals: StopSignals,
         client: RecorderClient[RecorderState],
         optional: frozenset[str],

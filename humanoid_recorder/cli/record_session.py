@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from humanoid_recorder.cli.record_child import RecorderChild, RecorderEnded
+from humanoid_recorder.cli.node_child import NodeChild, NodeEnded
 from humanoid_recorder.cli.record_request import RecordRequest
 from humanoid_recorder.core.errors import RecorderUnavailableError
 from humanoid_recorder.core.labels import End
@@ -20,11 +20,11 @@ _TWIN_LEAVES_S = 5.0
 
 
 @contextmanager
-def recorder_of(child: RecorderChild, request: RecordRequest) -> Iterator[RecorderClient[RecorderState]]:
+def recorder_of(child: NodeChild, request: RecordRequest) -> Iterator[RecorderClient[RecorderState]]:
     """Connect to the child, and to no other recorder of its name.
 
     Raises:
-        RecorderEnded: The child has ended by itself.
+        NodeEnded: The child has ended by itself.
         RecorderUnavailableError: It does not answer.
     """
 
@@ -39,7 +39,7 @@ def recorder_of(child: RecorderChild, request: RecordRequest) -> Iterator[Record
         child.wait(_LAST_WORDS_S)
         if child.is_running():
             raise
-        raise RecorderEnded(child) from error
+        raise NodeEnded(child) from error
 
 
 def start_episode(client: RecorderClient[RecorderState]) -> str:

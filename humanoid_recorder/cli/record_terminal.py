@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from humanoid_recorder.cli.record_child import RecorderChild, StopSignals
+from humanoid_recorder.cli.node_child import NodeChild, StopSignals
 from humanoid_recorder.cli.record_request import RecordRequest
 from humanoid_recorder.cli.record_session import EpisodeResult, count_of, recorder_of, start_episode
 from humanoid_recorder.cli.record_table import Notice, Screen, render
@@ -27,13 +27,11 @@ _QUIT_AGAIN_S = 5.0
 _SEAL_S = 60.0
 
 
-def record_attended(
-    request: RecordRequest, child: RecorderChild, signals: StopSignals, *, optional: frozenset[str]
-) -> int:
+def record_attended(request: RecordRequest, child: NodeChild, signals: StopSignals, *, optional: frozenset[str]) -> int:
     """Let an operator record until they quit, and return the exit code.
 
     Raises:
-        RecorderEnded: The recorder ended by itself.
+        NodeEnded: The recorder ended by itself.
     """
     console = Console()
     with TerminalKeys(sys.stdin.fileno()) as keys, Live(console=console, screen=True, auto_refresh=False) as live:
@@ -50,7 +48,7 @@ class _Desk:
 
     def __init__(
         self,
-        child: RecorderChild,
+        child: NodeChild,
         signals: StopSignals,
         client: RecorderClient[RecorderState],
         keys: TerminalKeys,

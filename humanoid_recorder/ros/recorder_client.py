@@ -1,49 +1,22 @@
-"""A client of a running recorder: its state, its commands, its labels.
+"""A client of a running recorder: its state, its commands, its labels."""
 
-What the state means is the caller's business, who brings the parser: this layer does not know the recorder's models.
-"""
-
-import json
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
 
-import rclpy
-from rcl_interfaces.srv import SetParametersAtomically
-from rclpy.client import Client
 from rclpy.node import Node
-from rclpy.parameter import Parameter
-from std_msgs.msg import String
-from std_srvs.srv import Trigger
 
-from humanoid_recorder.core.errors import CommandRefused, RecorderUnavailableError
-from humanoid_recorder.ros.asking import ask
-from humanoid_recorder.ros.qos import FROM_SEVERAL_LATCHED
-from humanoid_recorder.ros.running import ros_context, spinning
+from humanoid_recorder.core.errors import CommandRefused
+from humanoid_recorder.ros.node_client import SLICE_S, NodeClient, StateT, always, connected
 
 COMMANDS = ("start", "stop", "succeed", "fail", "discard", "undo_discard", "mark")
 
-StateT = TypeVar("StateT")
-
 _COMPANY_S = 1.0
 """A living recorder says something twice a second."""
-_SLICE_S = 0.05
-"""How often a wait looks whether the recorder still runs and whether the caller has lost interest."""
 
 
-def _always() -> bool:
-    return True
-
-
-def _never() -> bool:
-    return False
-
-
-class RecorderClient(Generic[StateT]):
-    """Talks to one recorder. Somebody else must spin the node; every method may be called from any other thread.
+class RecorderClient(NodeClient[StateT]):
+    """Talks to one recorder; see ``NodeClient``.
 
     Args:
         node: Owns the subscription and the clients.
@@ -58,68 +31,9 @@ class RecorderClient(Generic[StateT]):
         recorder: str,
         *,
         parse: Callable[[str], StateT | None],
-        is_running: Callable[[], bool] = _always,
+        is_running: Callable[[], bool] = always,
     ) -> None:
-        self._node = node
-        self._recorder = recorder
-        self._parse = parse
-        self._is_running = is_running
-        self._news = threading.Condition()
-        self._state: StateT | None = None
-        self._heard_s = time.monotonic()
-        self._heard_another_s = 0.0
-        self._unreadable = ""
-        self._services: dict[str, Client[Any, Any]] = {
-            name: node.create_client(Trigger, f"{recorder}/{name}") for name in COMMANDS
-        }
-        self._labels: Client[Any, Any] = node.create_client(
-            SetParametersAtomically, f"{recorder}/set_parameters_atomically"
-        )
-        self._subscription = node.create_subscription(String, f"{recorder}/state", self._hear, FROM_SEVERAL_LATCHED)
-
-    @property
-    def state(self) -> StateT | None:
-        """The newest state; None before the first."""
-        with self._news:
-            return self._state
-
-    @property
-    def silence_s(self) -> float:
-        """Since the newest state, or since the beginning."""
-        with self._news:
-            return time.monotonic() - self._heard_s
-
-    def wait_for(
-        self,
-        accept: Callable[[StateT], bool],
-        *,
-        timeout_s: float | None = None,
-        give_up: Callable[[], bool] = _never,
-    ) -> StateT | None:
-        """Wait until the newest state is one the caller is waiting for.
-
-        Args:
-            accept: Looks at a state.
-            timeout_s: None = for as long as it takes.
-            give_up: Asked every 50 ms; True ends the wait.
-
-        Returns:
-            The state; None when the time was over or the caller gave up.
-
-        Raises:
-            RecorderUnavailableError: The recorder has ended, or what it says cannot be understood.
-        """
-        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._news:
-            while True:
-                state = self._state
-                if state is not None and accept(state):
-                    return state
-                self.require_running()
-                left_s = _SLICE_S if deadline_s is None else min(_SLICE_S, deadline_s - time.monotonic())
-                if left_s <= 0 or give_up():
-                    return None
-                self._news.wait(left_s)
+        super().__init__(node, recorder, what="recorder", commands=COMMANDS, parse=parse, is_running=is_running)
 
     def has_company(self) -> bool:
         """Whether another recorder is alive under the same name: a command would reach both, and either may answer.
@@ -138,21 +52,8 @@ class RecorderClient(Generic[StateT]):
                     return True
                 if time.monotonic() - asked_s > _COMPANY_S:
                     return False
-                self._news.wait(_SLICE_S)
+                self._news.wait(SLICE_S)
         return False
-
-    def call(self, command: str) -> dict[str, object]:
-        """Give a command, one of ``COMMANDS``, and return the recorder's answer.
-
-        Raises:
-            CommandRefused: With the recorder's own words.
-            RecorderUnavailableError: It has ended or does not answer.
-        """
-        response = self._ask(self._services[command], Trigger.Request())
-        answer: dict[str, object] = json.loads(response.message)
-        if not response.success:
-            raise CommandRefused(str(answer["error"]), remedy=str(answer["remedy"]))
-        return answer
 
     def set_labels(self, labels: Mapping[str, str]) -> None:
         """Set labels (task, prompt, operator, scene, reason), all of them or none.
@@ -161,62 +62,19 @@ class RecorderClient(Generic[StateT]):
             CommandRefused: There is no such label.
             RecorderUnavailableError: The recorder has ended or does not answer.
         """
-        request = SetParametersAtomically.Request()
-        request.parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in labels.items()]
-        result = self._ask(self._labels, request).result
-        if not result.successful:
-            raise CommandRefused(f"The labels {', '.join(labels)} cannot be set: {result.reason}.")
-
-    def require_running(self) -> None:
-        """Look whether the recorder is still there.
-
-        Raises:
-            RecorderUnavailableError: It has ended, or what it says cannot be understood.
-        """
-        if self._unreadable:
-            raise RecorderUnavailableError(
-                f"What the recorder {self._recorder} says cannot be understood: {self._unreadable}",
-                remedy="Use the same version of humanoid_recorder on both sides.",
-            )
-        if not self._is_running():
-            raise RecorderUnavailableError(f"The recorder {self._recorder} has ended.")
-
-    def _ask(self, client: "Client[Any, Any]", request: object) -> Any:
-        return ask(client, request, who=f"The recorder {self._recorder}", require=self.require_running)
-
-    def _hear(self, message: String) -> None:
         try:
-            state, unreadable = self._parse(message.data), ""
-        except ValueError as error:
-            state, unreadable = None, str(error)
-        with self._news:
-            self._unreadable = unreadable
-            if state is not None:
-                self._state = state
-                self._heard_s = time.monotonic()
-            elif not unreadable:
-                self._heard_another_s = time.monotonic()
-            self._news.notify_all()
+            self.set_parameters(labels)
+        except CommandRefused as refusal:
+            raise CommandRefused(f"The labels {refusal.message}") from refusal
 
 
 @contextmanager
 def connect(
-    recorder: str, *, parse: Callable[[str], StateT | None], is_running: Callable[[], bool] = _always
+    recorder: str, *, parse: Callable[[str], StateT | None], is_running: Callable[[], bool] = always
 ) -> Iterator[RecorderClient[StateT]]:
     """Make a client with a context and a thread of its own for as long as the block lasts; arguments as the client's.
 
     The process's main context must not be initialised yet.
     """
-    with ros_context(()):
-        node = rclpy.create_node(
-            f"_recorder_client_{os.getpid()}",
-            enable_rosout=False,
-            start_parameter_services=False,
-            use_global_arguments=False,
-        )
-        try:
-            client = RecorderClient(node, recorder, parse=parse, is_running=is_running)
-            with spinning(node):
-                yield client
-        finally:
-            node.destroy_node()
+    with connected(lambda node: RecorderClient(node, recorder, parse=parse, is_running=is_running)) as client:
+        yield client

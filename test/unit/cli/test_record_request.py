@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humanoid_recorder.cli.record_child import write_parameters
+from humanoid_recorder.cli.node_child import write_parameters
 from humanoid_recorder.cli.record_request import Choice, RecordRequest, spread_values
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.core.labels import Labels

@@ -1,4 +1,4 @@
-"""The recorder as a child process of the command, and the signals that end both."""
+"""A node as a child process of the command, and the signals that end both."""
 
 import json
 import os
@@ -10,17 +10,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
 import humanoid_recorder
-from humanoid_recorder.cli.record_request import ParameterValue, RecordRequest
 from humanoid_recorder.core.errors import RosError, SpecError
 
-_MODULE = "humanoid_recorder.nodes.recorder"
-_SEAL_S = 6.0
-"""A recorder seals within 4 s; after this it is taken for hung."""
+ParameterValue = bool | float | str | list[str]
+
+_END_S = 6.0
+"""A node ends within 4 s; after this it is taken for hung."""
 _LOG_TAIL_BYTES = 4096
 _STDERR = 2
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -69,27 +70,41 @@ class StopSignals:
         os.close(nowhere)
 
 
-class RecorderChild:
-    """Runs the recorder in a process and a session of its own, so that Ctrl-C reaches the command only.
+@dataclass(frozen=True, slots=True)
+class NodeRequest:
+    """Which node is started, and how."""
+
+    what: str
+    """For messages: recorder, player."""
+    module: str
+    name: str
+    namespace: str
+    parameters: Mapping[str, ParameterValue]
+
+
+class NodeChild:
+    """Runs a node in a process and a session of its own, so that Ctrl-C reaches the command only.
 
     Args:
-        request: What to record.
-        attended: Whether an operator starts and stops; then the recorder's log goes to a file instead of stderr.
+        request: What is started.
+        log_to_file: Whether the node's log goes to a file instead of stderr, where a live display is.
 
     Raises:
         SpecError: A text is not valid Unicode.
     """
 
-    def __init__(self, request: RecordRequest, *, attended: bool) -> None:
+    def __init__(self, request: NodeRequest, *, log_to_file: bool) -> None:
         self.instance = secrets.token_hex(4)
         """Stands in every state of this child; a twin's differs."""
+        self.what = request.what
         self._was_killed = False
         self._folder = tempfile.TemporaryDirectory(prefix="humanoid_recorder_")
         folder = Path(self._folder.name)
-        self._log = folder / "log" if attended else None
+        self._log = folder / "log" if log_to_file else None
         parameters = folder / "parameters.yaml"
+        own: dict[str, ParameterValue] = {"instance": self.instance, "stop_with_parent": os.getpid()}
         try:
-            write_parameters(parameters, {**request.parameters(attended=attended), "instance": self.instance})
+            write_parameters(parameters, {**request.parameters, **own})
             self._process = self._start(request, parameters)
         except BaseException:
             self._folder.cleanup()
@@ -104,7 +119,7 @@ class RecorderChild:
         finally:
             self._folder.cleanup()
         if self._was_killed:
-            print(f"The recorder did not end within {_SEAL_S:g} s and was killed.", file=sys.stderr)
+            print(f"The {self.what} did not end within {_END_S:g} s and was killed.", file=sys.stderr)
 
     def is_running(self) -> bool:
         """Whether the process is alive."""
@@ -116,12 +131,12 @@ class RecorderChild:
         return self._process.poll()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Have it seal what is open and end, and wait for that; kill it when it hangs."""
+        """Have it finish and end, and wait for that; kill it when it hangs."""
         if not self.is_running():
             return
         self._process.send_signal(number)
         try:
-            self._process.wait(_SEAL_S)
+            self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -141,7 +156,7 @@ class RecorderChild:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
             return file.read().decode(errors="replace").splitlines()
 
-    def _start(self, request: RecordRequest, parameters: Path) -> "subprocess.Popen[bytes]":
+    def _start(self, request: NodeRequest, parameters: Path) -> "subprocess.Popen[bytes]":
         # -P: a module in the folder the command was called in must not stand in for one of ours. The child uses the
         # very package this process does, wherever that is.
         package_root = str(Path(humanoid_recorder.__file__).parents[1])
@@ -151,7 +166,7 @@ class RecorderChild:
         log = None if self._log is None else self._log.open("wb")
         try:
             return subprocess.Popen(
-                [sys.executable, "-P", "-m", _MODULE, "--ros-args", *ros],
+                [sys.executable, "-P", "-m", request.module, "--ros-args", *ros],
                 stdin=subprocess.DEVNULL,
                 stdout=log or _STDERR,  # our own standard output is for results
                 stderr=log or _STDERR,
@@ -163,15 +178,15 @@ class RecorderChild:
                 log.close()
 
 
-class RecorderEnded(RosError):  # noqa: N818 - it says what happened
-    """The recorder has ended by itself; its exit code becomes ours."""
+class NodeEnded(RosError):  # noqa: N818 - it says what happened
+    """The node has ended by itself; its exit code becomes ours."""
 
-    def __init__(self, child: RecorderChild) -> None:
+    def __init__(self, child: NodeChild) -> None:
         code = child.exit_code or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         log = child.log_lines()
         said = "\n".join(["it said:", *log]) if log else "what it said is above."
-        super().__init__(f"The recorder {how}; {said}")
+        super().__init__(f"The {child.what} {how}; {said}")
         self.exit_code = code if code > 0 else 1
 
 
