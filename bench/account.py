@@ -77,7 +77,8 @@ def _compare(
     numbers = np.array(sorted(bag.numbers), np.int64)
     in_window = np.flatnonzero((sent_ns >= window[0]) & (sent_ns <= window[1])) + 1
     if not len(numbers):
-        return StreamResult(topic, 0, 0, 0, len(in_window), 0, ledger, ("nothing of it is in the bag",))
+        disagrees = ("nothing of it is in the bag",) if ledger["written"] else ()
+        return StreamResult(topic, 0, 0, 0, len(in_window), 0, ledger, disagrees)
     first, last, unique = int(numbers[0]), int(numbers[-1]), np.unique(numbers)
     faults = []
     if last > len(sent_ns):
