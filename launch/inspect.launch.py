@@ -145,19 +145,19 @@ def _frame_nodes(plan: ViewPlan) -> list[Node]:
         )
     ours = {"robot": plan.robot_frames is FrameSource.OURS, "commanded": plan.commanded_frames is FrameSource.OURS}
     if any(ours.values()):
-        nodes.append(_node("tf_publisher", {"bag": str(plan.contents.path), "use_sim_time": True, **ours}))
+        nodes.append(_node("tf_publisher", {"bag": str(plan.contents.path), **ours}))
     return nodes
 
 
 def _show_nodes(plan: ViewPlan, *, touch_full_scale: float) -> list[Node]:
-    """Start who makes markers and pictures from what is played."""
-    following = {"bag": str(plan.contents.path), "use_sim_time": True}
-    nodes = [_node("bag_markers", following)]
+    """Start who makes markers and pictures from what is played; only the first needs to hear the clock."""
+    bag = str(plan.contents.path)
+    nodes = [_node("bag_markers", {"bag": bag, "use_sim_time": True})]
     if plan.touch:
-        nodes.append(_node("touch_markers", {**following, "full_scale": touch_full_scale}))
+        nodes.append(_node("touch_markers", {"bag": bag, "full_scale": touch_full_scale}))
     compressed = [camera.stream.topic for camera in plan.cameras if camera.is_decoded]
     if compressed:
-        nodes.append(_node("image_decoder", {"topics": compressed, "use_sim_time": True}))
+        nodes.append(_node("image_decoder", {"topics": compressed}))
     return nodes
 
 
