@@ -104,9 +104,7 @@ class _Scanner:
         file, found = self._file, self.found
         head = ChunkHead.read(file.read, at)
         if head is None:
-            following = self._resume(at, at + 1)
-            found.damaged_chunks += following is not None
-            return following
+            return self._resume(at, at + 1)
         self._note_chunks()
         if head.end <= file.size:
             records = head.unpack(file.read(head.data_at, head.end - head.data_at))
@@ -232,6 +230,8 @@ class _Scanner:
         following = self._file.find_record(begin, limit=self._limit, with_messages=self._has_loose_messages)
         if following is not None or self.found.parts or self.found.channels:
             self._hole(at, self._limit if following is None else following)
+            # Message indexes stand behind a chunk: its head is what was destroyed.
+            self.found.damaged_chunks += self.found.holes[-1].messages is not None
         return following
 
     def _hole(self, begin: int, end: int, *, head: ChunkHead | None = None) -> None:
@@ -242,7 +242,7 @@ class _Scanner:
             size_bytes=end - begin,
             begins_ns=head.start_ns if head else last_ns,
             ends_ns=head.end_ns if head else None,
-            messages=self._indexed_messages(end) if head else None,
+            messages=self._indexed_messages(end),
         )
         if head is None:
             self._open_holes.append(len(self.found.holes))

@@ -49,6 +49,9 @@ _PARSERS: dict[int, Callable[[ReadDataStream], McapRecord]] = {
     Opcode.SUMMARY_OFFSET: SummaryOffset.read,
     Opcode.DATA_END: DataEnd.read,
 }
+_LAYOUTS = {Opcode.SCHEMA.value: (2, 3), Opcode.CHANNEL.value: (4, 3), Opcode.METADATA.value: (0, 2)}
+"""By opcode: bytes in front, and how many parts follow that each begin with their length."""
+_U32_BYTES = 4
 _LONGEST_RECORD_BYTES = 64 * 1024 * 1024
 """Of all but chunks, attachments and messages."""
 _INDEX_FIELDS = struct.Struct("<HI")
@@ -57,8 +60,9 @@ _FOOTER_BYTES = RECORD_HEAD.size + 20
 _BLOCK_BYTES = 1024 * 1024
 _MESSAGES_THAT_PROVE = 3
 _FIRST_PRIVATE_OPCODE = 0x80
-_CANDIDATE = re.compile(rb"(?s)(?=[\x03\x04\x06\x07\x0c\x0f].{4}\x00{4})")
-_CANDIDATE_OR_MESSAGE = re.compile(rb"(?s)(?=[\x03\x04\x05\x06\x07\x0c\x0f].{4}\x00{4})")
+_CANDIDATE = re.compile(rb"(?s)(?=[\x03\x04\x07\x0c].{3}\x00{5}|\x06.{4}\x00{4}|\x0f\x04\x00{7})")
+"""Heads of records that may be found by searching: chunks below 4 GiB, others below 16 MiB."""
+_CANDIDATE_OR_MESSAGE = re.compile(rb"(?s)(?=[\x03\x04\x05\x07\x0c].{3}\x00{5}|\x06.{4}\x00{4}|\x0f\x04\x00{7})")
 
 
 def parse_record(record: bytes) -> McapRecord | None:
@@ -115,7 +119,19 @@ class DamagedFile:
 
     def parsed(self, at: int, end: int) -> McapRecord | None:
         """Read a record that is no chunk, message, index or attachment."""
-        return parse_record(self.read(at, end - at)) if end - at <= _LONGEST_RECORD_BYTES else None
+        if end - at > _LONGEST_RECORD_BYTES or not self._lengths_fit(at, end):
+            return None
+        return parse_record(self.read(at, end - at))
+
+    def _lengths_fit(self, at: int, end: int) -> bool:
+        """Whether the lengths inside of a record add up: a search meets thousands of which they do not."""
+        fixed_bytes, parts = _LAYOUTS.get(self.read(at, 1)[0], (0, 0))
+        place = at + RECORD_HEAD.size + fixed_bytes
+        for _ in range(parts):
+            place += _U32_BYTES + int.from_bytes(self.read(place, _U32_BYTES), "little")
+            if place > end:
+                return False
+        return not parts or place == end
 
     def index_entries(self, at: int, end: int) -> int | None:
         """Return how many messages a MessageIndex record lists; None if it is none."""

@@ -64,7 +64,7 @@ class RecoveryReport:
     lost_messages: int | None
     """Messages that the writer counted and that could not be recovered; None where it did not come to count them."""
     damaged_chunks: int
-    """Chunks of which nothing could be taken; the torn one is not counted."""
+    """Chunks known to be damaged, of which nothing could be taken; the torn one is not counted."""
     torn_tail_messages: int
     """Messages out of the chunk that was being written when the recording ended; no checksum vouches for them."""
     orphans: int

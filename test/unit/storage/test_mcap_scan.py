@@ -248,6 +248,16 @@ def test_the_time_and_the_messages_of_a_damaged_chunk_are_known(tmp_path: Path, 
     assert found.damaged_chunks == 1
 
 
+def test_a_chunk_whose_head_is_destroyed_is_known_by_its_indexes(tmp_path: Path, sealed: Written) -> None:
+    chunk = sealed.chunks[3]
+    found = scan(tmp_path, sealed.raw[: chunk.begin] + bytes(60) + sealed.raw[chunk.begin + 60 :])
+    (hole,) = found.holes
+    assert (hole.offset, hole.size_bytes) == (chunk.begin, chunk.end - chunk.begin)
+    assert (hole.messages, found.damaged_chunks) == (len(chunk.messages), 1)
+    assert hole.begins_ns is not None
+    assert hole.ends_ns is not None
+
+
 def test_definitions_behind_a_damaged_chunk_are_found(tmp_path: Path) -> None:
     bag = BagWriter(tmp_path / "bag", ros_distro="kilted")
     bag.add_topic(BagTopic(1, "/early", "a/msg/A", "int64 x", "", ()))
