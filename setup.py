@@ -26,15 +26,22 @@ RUNTIME = [
 ]
 # The simulated humanoid: physics, and the robot it is (131 MB, of which one URDF is used).
 SIM = ["example-robot-data>=6.0", "mujoco~=4.0"]
+# Frame tables as Parquet, and pictures of how good they are.
+EXPORT = ["pyarrow>=18.0"]
+VIEW = ["matplotlib>=3.9"]
 EXTRAS = {
     # ROS 2 itself as wheels (Linux x86_64), for machines without a ROS distribution. One of the two: they cannot share
     # an environment.
     "ros": ["ros-rclpy[fastrtps]~=9.1.2", "ros-common-interfaces~=5.5.1"],
     "jazzy": ["ros-rclpy[fastrtps]==7.1.6", "ros-common-interfaces>=5.3.6,<5.4"],
     "sim": SIM,
+    "export": EXPORT,
+    "view": VIEW,
     # Linters are held to one series: a newer one finds and formats differently, and would fail an unchanged checkout.
     "dev": [
         *SIM,
+        *EXPORT,
+        *VIEW,
         "hypothesis>=6.100",
         "import-linter~=2.16",
         "mypy~=2.4",

@@ -14,6 +14,7 @@ from rich.markup import escape
 from humanoid_recorder.cli.demo import demo
 from humanoid_recorder.cli.doctor import doctor
 from humanoid_recorder.cli.drill import drill
+from humanoid_recorder.cli.frames import frames
 from humanoid_recorder.cli.info import info
 from humanoid_recorder.cli.record import EXAMPLES, RecordCommand, record
 from humanoid_recorder.cli.recover import recover
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command(cls=RecordCommand, epilog=EXAMPLES)(record)
 app.command()(info)
+app.command()(frames)
 app.command()(recover)
 app.command()(drill)
 app.command()(doctor)
