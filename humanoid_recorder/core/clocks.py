@@ -52,6 +52,10 @@ class LogClock:
         """Current log time, ns since the epoch."""
         return self._monotonic_ns() + self._offset_ns
 
+    def from_monotonic_ns(self, monotonic_ns: int) -> int:
+        """Convert a reading of the monotonic clock to log time, ns since the epoch."""
+        return monotonic_ns + self._offset_ns
+
     def rebase(self) -> int:
         """Start anew from the system clock, as every episode does.
 

@@ -10,7 +10,7 @@ class Finding:
     at_ns: int
     """Log time, ns since the epoch."""
     check: str
-    """Short name: clock_step, queue_full, type_changed, write_failed; the reference of the files lists all."""
+    """Short name, such as clock_step or queue_full; the reference of the files lists all."""
     message: str
 
 

@@ -51,6 +51,7 @@ class SampleQueue:
         self._bulk_channels: frozenset[int] = frozenset()
         self._changed = threading.Condition()
         self._closed = False
+        self._took_all = True
 
     def set_bulk_channels(self, channel_ids: Collection[int]) -> None:
         """Name the channels that go first when the queue is full: images, of which the next is 33 ms away."""
@@ -101,11 +102,17 @@ class SampleQueue:
             )
             if self._closed and not self._items:
                 return None
-            if self._bytes > _MOST_TAKEN_BYTES:
+            self._took_all = self._bytes <= _MOST_TAKEN_BYTES
+            if not self._took_all:
                 return self._take_oldest()
             items, self._items = list(self._items), deque()
             self._bytes = self._markers = 0
             return items
+
+    @property
+    def took_all(self) -> bool:
+        """Whether the last ``take`` left nothing behind."""
+        return self._took_all
 
     def level(self) -> QueueLevel:
         """Return how full the queue is now and has been at most."""

@@ -25,6 +25,7 @@ from humanoid_recorder.ros.executor_ingest import ExecutorIngest
 from humanoid_recorder.ros.ingest import Ingest, Subscription
 from humanoid_recorder.ros.message_types import message_type
 from humanoid_recorder.ros.wait_set_ingest import WaitSetIngest
+from humanoid_recorder.spec.alignment_plan import plan_alignment
 from humanoid_recorder.storage.layout import SessionFolder
 
 
@@ -63,6 +64,8 @@ class ActiveRecorder:
                 pre_roll_ns=parameters.pre_roll_ns,
                 pre_roll_max_bytes=parameters.pre_roll_max_bytes,
                 compression=parameters.compression,
+                frames_topic=node.resolve_topic_name("~/frames"),
+                alignment=None if parameters.profile is None else plan_alignment(parameters.profile.profile),
             ),
             provenance=lambda: collect_provenance(
                 parameters.profile, robot=self._robot, middleware=get_rmw_implementation_identifier()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from humanoid_recorder.core.alignment.frame_message import FRAMES_TYPE
 from humanoid_recorder.core.graph import TopicOnGraph
 from humanoid_recorder.core.message_type import STRING_TYPE, MessageType
 from humanoid_recorder.core.qos import QosOffer, QosRequest
@@ -9,7 +10,8 @@ from humanoid_recorder.core.streams import Stream, StreamKind
 from humanoid_recorder.storage.bag_writer import BagTopic
 
 EVENTS_CHANNEL_ID = 1
-FIRST_CHANNEL_ID = 2
+FRAMES_CHANNEL_ID = 2
+FIRST_CHANNEL_ID = 3
 
 _BULK_TYPES = frozenset({"sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/PointCloud2"})
 
@@ -62,12 +64,21 @@ class Channel:
 
 
 def events_topic(name: str) -> BagTopic:
-    """Describe the recorder's own event topic, which the writer fills."""
+    """Describe the topic of the recorder's own events."""
+    return _own_topic(EVENTS_CHANNEL_ID, name, STRING_TYPE)
+
+
+def frames_topic(name: str) -> BagTopic:
+    """Describe the topic of the aligned frames, which the writer fills."""
+    return _own_topic(FRAMES_CHANNEL_ID, name, FRAMES_TYPE)
+
+
+def _own_topic(channel_id: int, name: str, message_type: MessageType) -> BagTopic:
     return BagTopic(
-        channel_id=EVENTS_CHANNEL_ID,
+        channel_id=channel_id,
         name=name,
-        type=STRING_TYPE.name,
-        definition=STRING_TYPE.definition,
-        type_hash=STRING_TYPE.type_hash,
+        type=message_type.name,
+        definition=message_type.definition,
+        type_hash=message_type.type_hash,
         offered_qos=(QosOffer(),),
     )

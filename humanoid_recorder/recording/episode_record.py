@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from humanoid_recorder.core.ledger import StreamAccount, Tail
-from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, Channel
+from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, FRAMES_CHANNEL_ID, Channel
 from humanoid_recorder.recording.live_episode import LiveEpisode
 from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord, StartRecord, StopRecord, StreamRecord
 
@@ -53,6 +53,7 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
             "ledger": {_account_name(episode, channel_id): account for channel_id, account in accounts.items()},
             "latched": tuple(episode.latched),
             "findings": tuple(episode.findings),
+            "alignment": None if episode.frames is None else episode.frames.quality(),
             "streams_joined_later": joined,
             "sha256": {f"{episode.id}_0.mcap": None},
         }
@@ -60,8 +61,9 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
 
 
 def _account_name(episode: LiveEpisode, channel_id: int) -> str:
-    """Return the profile name of a channel's stream, and the topic of our own events, which have none."""
-    return episode.events_topic if channel_id == EVENTS_CHANNEL_ID else episode.channels[channel_id].stream.name
+    """Return the profile name of a channel's stream, and the topic of our own ones, which have none."""
+    own = {EVENTS_CHANNEL_ID: episode.events_topic, FRAMES_CHANNEL_ID: episode.frames_topic}
+    return own[channel_id] if channel_id in own else episode.channels[channel_id].stream.name
 
 
 def total_lost(accounts: Iterable[StreamAccount]) -> int | None:

@@ -15,14 +15,16 @@ from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.preroll import PreRoll
 from humanoid_recorder.core.queue import QueueLevel, SampleQueue
 from humanoid_recorder.core.samples import Sample
-from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, events_topic
+from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, events_topic, frames_topic
 from humanoid_recorder.recording.episode_record import start_record
+from humanoid_recorder.recording.frame_writer import FrameWriter
 from humanoid_recorder.recording.intake import Intake
 from humanoid_recorder.recording.live_episode import LiveEpisode, Stop
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode, SealedEpisodes
 from humanoid_recorder.recording.sealing import describe, seal_episode, write_start
 from humanoid_recorder.recording.stopped_episodes import StoppedEpisodes
 from humanoid_recorder.recording.writer import WriterThread
+from humanoid_recorder.spec.alignment_plan import AlignmentPlan
 from humanoid_recorder.storage.bag_writer import BagOptions, BagWriter
 from humanoid_recorder.storage.episode_file import ProvenanceRecord
 from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
@@ -39,6 +41,9 @@ class RecorderOptions:
     pre_roll_ns: int = 0
     pre_roll_max_bytes: int = 256 * 1024 * 1024
     compression: Compression = Compression.NONE
+    frames_topic: str = ""
+    alignment: AlignmentPlan | None = None
+    """How streams are aligned into frames; None = none are made."""
 
 
 class EpisodeRecorder:
@@ -75,7 +80,10 @@ class EpisodeRecorder:
         self._queue = SampleQueue(max_bytes=options.queue_max_bytes, on_drop=self._count_drop)
         preroll = PreRoll(span_ns=options.pre_roll_ns, max_bytes=options.pre_roll_max_bytes)
         self._writer = WriterThread(
-            self._queue, on_fault=self._write_failed, on_turn=lambda: self.intake.end_overdue_waits()
+            self._queue,
+            delivered_until_ns=lambda: self.intake.delivered_until_ns(),
+            on_fault=self._write_failed,
+            on_turn=lambda: self.intake.end_overdue_waits(),
         )
         self.intake = Intake(self._queue, preroll, select_bag=self._writer.select, on_failure=self._ingest_failed)
         self.sealed = SealedEpisodes(folder, on_change=on_change)
@@ -260,6 +268,8 @@ class EpisodeRecorder:
         )
         try:
             bag.add_topic(events_topic(self._options.events_topic))
+            if self._options.alignment is not None:
+                bag.add_topic(frames_topic(self._options.frames_topic))
             bag.add_metadata("foxglove", {"deviceName": self._options.robot})
         except BagWriteError:
             bag.abandon(remove=True)
@@ -271,6 +281,8 @@ class EpisodeRecorder:
             labels=self.labels,
             bag=bag,
             events_topic=self._options.events_topic,
+            frames_topic=self._options.frames_topic,
+            frames=None if self._options.alignment is None else FrameWriter(self._options.alignment),
         )
 
     def _require_live(self) -> LiveEpisode:

@@ -57,6 +57,7 @@ class Intake:
         self._lines: dict[int, Line] = {}
         self._episode: LiveEpisode | None = None
         self._closing: list[ClosingEpisode] = []
+        self._drained_until_ns = 0
 
     def set_channel(self, channel: Channel, *, is_new_subscription: bool) -> None:
         """Learn of a channel, or of its changed publishers; call it before the ingest subscribes."""
@@ -118,6 +119,14 @@ class Intake:
             elif line.latched is None:
                 self._preroll.put(arrivals, samples, heard=line.heard)
             line.note_heard(arrivals)
+
+    def drained(self, until_ns: int) -> None:
+        """Learn that everything received before a moment of the monotonic clock has been delivered."""
+        self._drained_until_ns = until_ns
+
+    def delivered_until_ns(self) -> int:
+        """Return the log time up to which everything received is in the queue, or has been."""
+        return self.clock.from_monotonic_ns(self._drained_until_ns)
 
     def ingest_failed(self, error: Exception) -> None:
         """Learn that nothing more will come."""

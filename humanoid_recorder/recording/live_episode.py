@@ -8,7 +8,8 @@ from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.ledger import StreamAccount, StreamLedger
 from humanoid_recorder.core.samples import Sample
-from humanoid_recorder.recording.channels import Channel
+from humanoid_recorder.recording.channels import FRAMES_CHANNEL_ID, Channel
+from humanoid_recorder.recording.frame_writer import FrameWriter
 from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
@@ -51,6 +52,9 @@ class LiveEpisode:
     latched: list[LatchedReplay] = field(default_factory=list)
     middleware_lost: Counter[int] = field(default_factory=Counter)
     """Messages of each channel that the middleware found to be lost, by its own account."""
+    frames_topic: str = ""
+    frames: FrameWriter | None = None
+    """Makes its aligned frames; belongs to the writer thread."""
     is_broken: bool = False
     """Its bag takes no more messages; set by the writer."""
     own_messages: int = 0
@@ -83,6 +87,8 @@ class LiveEpisode:
         written = self.bag.message_counts
         for channel_id, ledger in self.ledgers.items():
             ledger.settle(written=written.get(channel_id, 0))
+        if self.frames is not None:
+            self.frames.ledger.settle(written=written.get(FRAMES_CHANNEL_ID, 0))
 
     def account(self, channel_id: int) -> StreamAccount:
         """Return the account of one channel."""
@@ -90,4 +96,8 @@ class LiveEpisode:
 
     def accounts(self) -> dict[int, StreamAccount]:
         """Return the account of every channel, by channel id."""
-        return {channel_id: self.account(channel_id) for channel_id in list(self.ledgers)}
+        accounts = {channel_id: self.account(channel_id) for channel_id in list(self.ledgers)}
+        if self.frames is not None:
+            written = self.bag.message_counts.get(FRAMES_CHANNEL_ID, 0)
+            accounts[FRAMES_CHANNEL_ID] = self.frames.ledger.snapshot(written=written)
+        return accounts

@@ -106,7 +106,7 @@ class Purge:
 
     def _make_room(self, until_bytes: int) -> None:
         try:
-            found = find_discarded(self._folder.path)
+            found = sorted(find_discarded(self._folder.path), key=self._age_ns, reverse=True)
             free_at_first = self._free_bytes()
             gained, kept = 0, []
             for episode in found:
@@ -127,10 +127,12 @@ class Purge:
         return self._folder.check(tries_to_write=False).free_bytes
 
     def _is_old(self, episode: DiscardedEpisode) -> bool:
+        return self._age_ns(episode) >= PURGE_AFTER_NS
+
+    def _age_ns(self, episode: DiscardedEpisode) -> int:
+        """Return how long ago it was discarded; what is written to it later makes it no younger in this session."""
         since_ns = self._discarded_ns(episode.id)
-        if since_ns is not None:
-            return time.monotonic_ns() - since_ns >= PURGE_AFTER_NS
-        return time.time_ns() - episode.discarded_ns >= PURGE_AFTER_NS
+        return time.time_ns() - episode.discarded_ns if since_ns is None else time.monotonic_ns() - since_ns
 
     def _delete(self, episode: DiscardedEpisode) -> bool:
         self._forget(episode.id)

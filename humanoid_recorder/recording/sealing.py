@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from humanoid_recorder.core.errors import BagWriteError, HumanoidRecorderError
+from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End
 from humanoid_recorder.recording.episode_record import stop_record
 from humanoid_recorder.recording.live_episode import LiveEpisode
@@ -35,6 +36,7 @@ def seal_episode(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Sealed
         queue_high_water_bytes: How full the queue has been.
     """
     try:
+        _finish_frames(episode)
         episode.bag.flush()
         if episode.is_broken:
             raise BagWriteError("Messages are missing in the bag.")
@@ -45,6 +47,15 @@ def seal_episode(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Sealed
     except Exception as error:  # even one that is a mistake of ours
         return _leave_unfinished(episode, describe(error), queue_high_water_bytes)
     return SealedEpisode(episode.bag.directory, file)
+
+
+def _finish_frames(episode: LiveEpisode) -> None:
+    if episode.frames is None or episode.stop is None or episode.is_broken:
+        return
+    episode.bag.write(episode.frames.finish(episode.stop.at_ns))
+    if episode.frames.too_late:
+        text = f"{episode.frames.too_late} messages came too late for frames that had been written already"
+        episode.findings.append(Finding(episode.stop.at_ns, "frames_late", text))
 
 
 def describe(error: Exception) -> str:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from humanoid_recorder.core.queue import SampleQueue
 from humanoid_recorder.core.samples import Sample
@@ -11,6 +12,8 @@ from humanoid_recorder.recording.live_episode import LiveEpisode
 _ENOUGH_BYTES = 512 * 1024
 _LONGEST_WAIT_S = 0.02
 """How long a message waits for company before the writer takes it."""
+_AVAILABLE_NS = 50_000_000
+"""Between the moment at which the middleware notes the receipt of a message and the one at which it can be taken."""
 
 
 class WriterThread:
@@ -18,6 +21,7 @@ class WriterThread:
 
     Args:
         queue: Samples and markers, in order.
+        delivered_until_ns: Tells up to which log time everything received is in the queue, or has been.
         on_fault: Called, in this thread, when a bag can no longer be written, at most once an episode; with None when
             something failed outside of one.
         on_turn: Called, in this thread, every time the queue has been emptied, at least every 20 ms while the disk
@@ -28,10 +32,12 @@ class WriterThread:
         self,
         queue: SampleQueue,
         *,
+        delivered_until_ns: Callable[[], int],
         on_fault: Callable[[LiveEpisode | None, Exception], None],
         on_turn: Callable[[], None],
     ) -> None:
         self._queue = queue
+        self._delivered_until_ns = delivered_until_ns
         self._on_fault = on_fault
         self._on_turn = on_turn
         self._episode: LiveEpisode | None = None
@@ -49,6 +55,8 @@ class WriterThread:
     def select(self, episode: LiveEpisode) -> None:
         """Write what follows into this episode's bag. A queue marker: runs in this thread."""
         self._episode = episode
+        if episode.frames is not None:
+            episode.frames.begin(episode.start_ns)
 
     def release(self, episode: LiveEpisode) -> None:
         """Write nothing more into this episode's bag. A queue marker: runs in this thread."""
@@ -56,7 +64,11 @@ class WriterThread:
             self._episode = None
 
     def _run(self) -> None:
-        while (items := self._queue.take(enough_bytes=_ENOUGH_BYTES, max_wait_s=_LONGEST_WAIT_S)) is not None:
+        while True:
+            delivered_ns = self._delivered_until_ns()
+            items = self._queue.take(enough_bytes=_ENOUGH_BYTES, max_wait_s=_LONGEST_WAIT_S)
+            if items is None:
+                return
             run: list[Sample] = []
             for item in items:
                 if isinstance(item, Sample):
@@ -66,6 +78,8 @@ class WriterThread:
                 run = []
                 self._guarded(item)
             self._write(run)
+            if self._queue.took_all:
+                self._guarded(partial(self._write_frames, delivered_ns - _AVAILABLE_NS))
             self._on_turn()
 
     def _write(self, samples: list[Sample]) -> None:
@@ -73,7 +87,14 @@ class WriterThread:
         if episode is None or episode.is_broken:
             return  # what a broken bag did not take is counted as dropped when its account is settled
         self._guarded(lambda: episode.bag.write(samples))
+        if episode.frames is not None and not episode.is_broken:
+            episode.frames.feed(samples, episode.channels)
         self._guarded(lambda: episode.bag.close_chunk_if_due(time.monotonic_ns()))
+
+    def _write_frames(self, until_ns: int) -> None:
+        episode = self._episode
+        if episode is not None and episode.frames is not None and not episode.is_broken:
+            episode.bag.write(episode.frames.advance(until_ns))
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Do something that may find the disk full or broken; the writer itself goes on whatever happens."""

@@ -48,6 +48,9 @@ class ArrivalSink(Protocol):
     def middleware_lost(self, channel_id: int, messages: int) -> None:
         """Learn of messages of a channel that the middleware knows to be lost, within ``POLL_EVENTS_S``."""
 
+    def drained(self, until_ns: int) -> None:
+        """Learn that everything received before a time has been delivered; ``until_ns`` is of the monotonic clock."""
+
     def ingest_failed(self, error: Exception) -> None:
         """Learn that nothing more will come, and why."""
 

@@ -16,6 +16,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from humanoid_recorder.core.graph import Link
+from humanoid_recorder.core.samples import Arrival
 from humanoid_recorder.ros.ingest import (
     NOT_RUNNING,
     POLL_EVENTS_S,
@@ -123,8 +124,11 @@ class WaitSetIngest:
         try:
             while self._running.is_set():
                 self._answer_requests()
+                looked_ns, is_drained = time.monotonic_ns(), True
                 for channel_id in self._wait():
-                    self._take(channel_id)
+                    is_drained &= self._take(channel_id)
+                if is_drained:
+                    self._sink.drained(looked_ns)
                 if time.monotonic() >= events_due_s:
                     self._table.read_events()
                     events_due_s = time.monotonic() + POLL_EVENTS_S
@@ -158,20 +162,18 @@ class WaitSetIngest:
             wait_set.wait(_WAIT_NS)
             return [channel_id for channel_id, index in indexes.items() if wait_set.is_ready("subscription", index)]
 
-    def _take(self, channel_id: int) -> None:
-        """Take everything that waits on one channel."""
+    def _take(self, channel_id: int) -> bool:
+        """Take everything that waits on one channel; returns False where it was too much for one turn."""
         subscription = self._table.get(channel_id)
         if subscription is None:
-            return
+            return True
         take, message = cast("_Take", subscription.handle.take_message), subscription.msg_type
-        arrivals = []
-        for _ in range(_MOST_PER_TURN):
-            taken = take(message, True)
-            if taken is None:
-                break
+        arrivals: list[Arrival] = []
+        while len(arrivals) < _MOST_PER_TURN and (taken := take(message, True)) is not None:
             arrivals.append(arrival_from(*taken))
         if arrivals:
             self._sink.accept(channel_id, arrivals)
+        return len(arrivals) < _MOST_PER_TURN
 
 
 def _never_called(_message: bytes, _info: MessageInfo) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from humanoid_recorder.core.alignment.quality import AlignmentQuality
 from humanoid_recorder.core.errors import BagReadError, SessionError
 from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.labels import End, Labels, Outcome
@@ -103,6 +104,8 @@ class EpisodeFile(_Record):
     """By stream name."""
     latched: tuple[LatchedReplay, ...] = ()
     findings: tuple[Finding, ...] = ()
+    alignment: AlignmentQuality | None = None
+    """How complete the aligned frames are; None without ``sync`` in the profile."""
     streams_joined_later: tuple[StreamRecord, ...] = ()
     sha256: dict[str, str | None] = {}
     """By file name; None until a job of low priority has computed it."""

@@ -1,6 +1,7 @@
 """What every ingest must do, over real DDS: the same tests for each implementation."""
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ class Sink:
         self.failures: list[Exception] = []
         self.fail_with: Exception | None = None
         self.lost: Counter[int] = Counter()
+        self.drained_until_ns = 0
 
     def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
         self.threads.add(threading.get_ident())
@@ -49,6 +51,9 @@ class Sink:
 
     def middleware_lost(self, channel_id: int, messages: int) -> None:
         self.lost[channel_id] += messages
+
+    def drained(self, until_ns: int) -> None:
+        self.drained_until_ns = until_ns
 
     def ingest_failed(self, error: Exception) -> None:
         self.failures.append(error)
@@ -142,6 +147,21 @@ def test_a_flush_delivers_what_was_received_before_it(
         publisher.publish(joint_state(number))
     # In one process a publisher hands over to its readers before publish() returns, so all 100 wait to be taken.
     ingest.flush()
+    assert len(sink.arrivals[2]) == 100
+
+
+def test_what_was_received_before_the_time_of_a_drain_has_been_delivered(
+    ingest: Ingest, sink: Sink, talker: Node, poll: "Poll"
+) -> None:
+    publisher = talker.create_publisher(JointState, "/joints", DEEP)
+    ingest.subscribe(JOINTS)
+    poll(connected(publisher))
+    for number in range(100):
+        publisher.publish(joint_state(number))
+    poll(lambda: len(sink.arrivals[2]) >= 100)
+    received_ns = time.monotonic_ns()
+    poll(lambda: sink.drained_until_ns > received_ns)
+    assert sink.drained_until_ns <= time.monotonic_ns()
     assert len(sink.arrivals[2]) == 100
 
 

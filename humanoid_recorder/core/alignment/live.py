@@ -30,6 +30,9 @@ class LiveAligner:
         self._ticks: deque[tuple[int, int]] = deque()
         self._last_tick_ns: int | None = None
         self._index = 0
+        self._given_until_ns = NO_TIME
+        self.too_late = 0
+        """Samples that were fed though frames in which they take part had been given: offline would differ."""
 
     def feed(self, stream: int, times_ns: Sequence[int], logs_ns: Sequence[int]) -> None:
         """Take the next samples of a stream.
@@ -44,6 +47,7 @@ class LiveAligner:
         is_reference = isinstance(clock, ReferenceClock) and clock.stream == stream
         for time_ns, log_ns in zip(times_ns, logs_ns, strict=True):
             corrected_ns, arrived_ns = held.add(time_ns, log_ns)
+            self.too_late += arrived_ns <= self._given_until_ns
             if (
                 is_reference
                 and time_ns != NO_TIME
@@ -83,6 +87,7 @@ class LiveAligner:
     def _frame(self, tick_ns: int, until_ns: int) -> Frame:
         if self._ticks:
             self._ticks.popleft()
+        self._given_until_ns = until_ns
         cells = np.array([stream.choose(tick_ns, until_ns) for stream in self._streams], np.int64)
         frame = Frame(tick_ns, self._index, cells.reshape(len(self._streams), len(FIELDS)))
         self._index += 1

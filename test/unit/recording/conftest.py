@@ -21,6 +21,7 @@ from humanoid_recorder.core.samples import Arrival
 from humanoid_recorder.core.streams import FieldStamp, Stream, StreamKind
 from humanoid_recorder.recording.channels import Channel
 from humanoid_recorder.recording.episode_recorder import EpisodeRecorder, RecorderOptions
+from humanoid_recorder.spec.alignment_plan import AlignmentPlan
 from humanoid_recorder.storage.bag_reader import BagMessage, BagReader
 from humanoid_recorder.storage.bag_writer import BagSummary, BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile, ProvenanceRecord
@@ -29,8 +30,9 @@ from humanoid_recorder.storage.layout import SessionFolder
 WAIT_S = 30.0
 """How long a test waits for something that is bound to happen."""
 
-JOINTS, CAMERA, DESCRIPTION = 2, 3, 4
+JOINTS, CAMERA, DESCRIPTION = 3, 4, 5
 EVENTS = "/g1/recorder/events"
+FRAMES = "/g1/recorder/frames"
 STRING = MessageType("std_msgs/msg/String", "string data\n", "", has_header=False)
 
 PROVENANCE = ProvenanceRecord(
@@ -89,6 +91,7 @@ class Rig:
         queue_max_bytes: int = 2**28,
         pre_roll_ns: int = 0,
         compression: Compression = Compression.NONE,
+        alignment: AlignmentPlan | None = None,
     ) -> None:
         self.folder = SessionFolder.open(out, robot="g1", now_ns=time.time_ns())
         self.changes = 0
@@ -105,6 +108,8 @@ class Rig:
                 queue_max_bytes=queue_max_bytes,
                 pre_roll_ns=pre_roll_ns,
                 compression=compression,
+                frames_topic=FRAMES,
+                alignment=alignment,
             ),
             provenance=lambda: PROVENANCE,
             flush=self.take_waiting,
@@ -135,6 +140,12 @@ class Rig:
         waiting, self._waiting = self._waiting, []
         for channel_id, arrival in waiting:
             self.recorder.intake.accept(channel_id, [arrival])
+
+    def drain(self) -> None:
+        """Have the ingest take everything, and know that it has."""
+        looked_ns = time.monotonic_ns()
+        self.take_waiting()
+        self.recorder.intake.drained(looked_ns)
 
     def deliver(self, channel_id: int, data: bytes = b"data", *, publisher: bytes | None = b"p") -> None:
         """Receive and take a message."""
@@ -186,6 +197,7 @@ class MakeRig(Protocol):
         queue_max_bytes: int = 2**28,
         pre_roll_ns: int = 0,
         compression: Compression = Compression.NONE,
+        alignment: AlignmentPlan | None = None,
         out: Path | None = None,
     ) -> Rig: ...
 
@@ -199,11 +211,18 @@ def make_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRig]:
         queue_max_bytes: int = 2**28,
         pre_roll_ns: int = 0,
         compression: Compression = Compression.NONE,
+        alignment: AlignmentPlan | None = None,
         out: Path | None = None,
     ) -> Rig:
-        out = out or tmp_path_factory.mktemp("out")
-        rigs.append(Rig(out, queue_max_bytes=queue_max_bytes, pre_roll_ns=pre_roll_ns, compression=compression))
-        return rigs[-1]
+        rig = Rig(
+            out or tmp_path_factory.mktemp("out"),
+            queue_max_bytes=queue_max_bytes,
+            pre_roll_ns=pre_roll_ns,
+            compression=compression,
+            alignment=alignment,
+        )
+        rigs.append(rig)
+        return rig
 
     threads = set(threading.enumerate())
     yield make

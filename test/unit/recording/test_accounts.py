@@ -20,7 +20,7 @@ from humanoid_recorder.storage.episode_file import EpisodeFile
 if TYPE_CHECKING:
     from test.unit.recording.conftest import MakeRig, Rig
 
-JOINTS, CAMERA, DESCRIPTION = 2, 3, 4
+JOINTS, CAMERA, DESCRIPTION = 3, 4, 5
 TOPICS = {
     "joints": "/joints",
     "head": "/head",

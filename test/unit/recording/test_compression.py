@@ -10,7 +10,7 @@ from humanoid_recorder.storage.mcap_source import McapSource
 if TYPE_CHECKING:
     from test.unit.recording.conftest import MakeChannel, MakeRig
 
-JOINTS = 2
+JOINTS = 3
 
 
 @pytest.mark.parametrize("compression", Compression)

@@ -20,7 +20,7 @@ from humanoid_recorder.storage.episode_file import EpisodeFile
 if TYPE_CHECKING:
     from test.unit.recording.conftest import Rig
 
-JOINTS, CAMERA = 2, 3
+JOINTS, CAMERA = 3, 4
 GB = 10**9
 RESERVE = 2 * GB
 

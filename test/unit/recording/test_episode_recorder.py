@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from test.unit.recording.conftest import HeldSeal, MakeChannel, MakeRig, Rig
 
-JOINTS, CAMERA, DESCRIPTION = 2, 3, 4
+JOINTS, CAMERA, DESCRIPTION = 3, 4, 5
 
 
 @pytest.fixture

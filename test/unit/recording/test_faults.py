@@ -18,7 +18,7 @@ from humanoid_recorder.storage.layout import SessionFolder, unfinished_path
 if TYPE_CHECKING:
     from test.unit.recording.conftest import HeldSeal, Rig
 
-JOINTS, CAMERA = 2, 3
+JOINTS, CAMERA = 3, 4
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from humanoid_recorder.storage.layout import unfinished_path
 if TYPE_CHECKING:
     from test.unit.recording.conftest import MakeChannel, MakeRig
 
-JOINTS, CAMERA = 2, 3
+JOINTS, CAMERA = 3, 4
 
 
 @pytest.mark.parametrize("compression", Compression)

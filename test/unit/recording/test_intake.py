@@ -24,7 +24,7 @@ from humanoid_recorder.storage.bag_writer import BagWriter
 if TYPE_CHECKING:
     from test.unit.recording.conftest import MakeChannel
 
-JOINTS, CAMERA, DESCRIPTION = 2, 3, 4
+JOINTS, CAMERA, DESCRIPTION = 3, 4, 5
 EPOCH, S, MS = 1_795_160_424_000_000_000, 1_000_000_000, 1_000_000
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from test.unit.recording.conftest import MakeChannel, MakeRig, Rig
 
-JOINTS, CAMERA = 2, 3
+JOINTS, CAMERA = 3, 4
 
 
 def findings(rig: "Rig", episode_id: str) -> list[tuple[str, str]]:

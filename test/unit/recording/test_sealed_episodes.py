@@ -13,7 +13,7 @@ from humanoid_recorder.storage.episode_file import EpisodeFile
 if TYPE_CHECKING:
     from test.unit.recording.conftest import HeldSeal, Rig
 
-JOINTS = 2
+JOINTS = 3
 WAIT_S = 30.0
 
 

@@ -14,7 +14,7 @@ from humanoid_recorder.core.streams import StreamKind
 if TYPE_CHECKING:
     from test.unit.recording.conftest import MakeChannel, MakeRig
 
-JOINTS, CAMERA = 2, 3
+JOINTS, CAMERA = 3, 4
 QUEUE_BYTES = 1_000_000
 PICTURE_BYTES = 20_000
 WAIT_S = 30.0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from test.conftest import MountDisk, SmallDisk
     from test.unit.recording.conftest import MakeChannel, MakeRig, Rig
 
-JOINTS, CAMERA = 2, 3
+JOINTS, CAMERA = 3, 4
 MB = 10**6
 PICTURE_BYTES = MB
 PICTURES_PER_S = 20

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from test.unit.recording.conftest import HeldSeal, MakeRig, Rig
 
 STRING = "std_msgs/msg/String"
-JOINTS = 2
+JOINTS = 3
 
 
 DISK = DiskState(

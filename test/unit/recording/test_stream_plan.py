@@ -54,7 +54,11 @@ def test_a_topic_is_subscribed_when_it_turns_up_and_once() -> None:
     seen = graph(topic("/arm", ("a/msg/A", WEAK)))
     (step,) = plan.update(seen)
     assert step.is_new_subscription
-    assert (step.channel.id, step.channel.stream.name, step.channel.publishers) == (2, "arm", ("/node0",))
+    assert (step.channel.id, step.channel.stream.name, step.channel.publishers) == (
+        FIRST_CHANNEL_ID,
+        "arm",
+        ("/node0",),
+    )
     assert plan.update(seen) == []
     assert (plan.unsubscribed(), plan.channels(), plan.problems()) == ([], [step.channel], [])
 

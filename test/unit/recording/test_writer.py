@@ -24,6 +24,7 @@ class Desk:
         self.writer = WriterThread(
             self.queue,
             on_fault=lambda episode, error: self.faults.append((episode.id if episode else "", str(error))),
+            delivered_until_ns=lambda: 0,
             on_turn=lambda: None,
         )
         self.writer.start()
