@@ -33,7 +33,7 @@ LARGE_IMAGES = Path(__file__).parents[1] / "config/dds/large_images.xml"
 
 def main() -> int:
     options = _parse()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     os.environ.update(private_environment())
     reports = []
     for name in options.workload:

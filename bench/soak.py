@@ -122,7 +122,8 @@ def main() -> int:
     if options.episodes < 30:
         parser.error("--episodes must be 30 at least: tenths are compared")
     os.environ.update(private_environment())
-    console, workload = Console(), load_workload(WORKLOADS / f"{options.workload}.yaml")
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    workload = load_workload(WORKLOADS / f"{options.workload}.yaml")
     began_s = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="bench_", dir=options.directory) as folder,

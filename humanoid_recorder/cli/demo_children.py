@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import humanoid_recorder
+from humanoid_recorder.cli.doctor_ros import profile_variable
 from humanoid_recorder.core.errors import RosError
+from humanoid_recorder.recording.provenance import ros_distro
 
 _NETWORK_VARIABLES = (
     "ROS_LOCALHOST_ONLY",
@@ -42,12 +44,16 @@ def busy_domains(udp_tables: Iterable[str]) -> set[int]:
 
 
 def with_profile(environment: Mapping[str, str], profile: Path) -> dict[str, str]:
-    """Add a Fast DDS profile, under the variable's old name (Jazzy) and its new one."""
-    return {
-        **environment,
-        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
-        "FASTDDS_DEFAULT_PROFILES_FILE": str(profile),
-    }
+    """Add a Fast DDS profile.
+
+    Args:
+        environment: To add to.
+        profile: As Fast DDS 3 reads it. For Jazzy, whose Fast DDS 2 spells some elements differently, a file of the
+            same name with ``_jazzy`` stands beside it.
+    """
+    distribution = ros_distro()
+    file = profile.with_stem(f"{profile.stem}_jazzy") if distribution == "jazzy" else profile
+    return {**environment, profile_variable(distribution): str(file)}
 
 
 def private_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

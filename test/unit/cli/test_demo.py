@@ -147,8 +147,13 @@ def test_the_children_talk_to_nobody_outside_of_this_computer() -> None:
     assert environment["ROS_DOMAIN_ID"] != "7"
     assert "ROS_STATIC_PEERS" not in environment
     assert environment["PATH"] == "/bin"
-    with_it = with_profile(environment, Path("/p.xml"))
-    assert with_it["FASTDDS_DEFAULT_PROFILES_FILE"] == with_it["FASTRTPS_DEFAULT_PROFILES_FILE"] == "/p.xml"
+
+
+def test_a_transport_profile_is_the_one_that_the_distribution_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+    assert with_profile({"A": "b"}, Path("/p.xml")) == {"A": "b", "FASTRTPS_DEFAULT_PROFILES_FILE": "/p_jazzy.xml"}
+    monkeypatch.setenv("ROS_DISTRO", "kilted")
+    assert with_profile({"A": "b"}, Path("/p.xml")) == {"A": "b", "FASTDDS_DEFAULT_PROFILES_FILE": "/p.xml"}
 
 
 @pytest.mark.parametrize("width", [80, 140])
