@@ -80,7 +80,8 @@ def _info_folder(report: FolderReport, *, as_json: bool) -> None:
 
 def _scan(folder: Path, *, verify: bool, discarded: bool) -> FolderReport:
     columns = (TextColumn("looking at bags"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("", total=None)
         return report_on_folder(
             folder,
