@@ -10,8 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from humanoid_recorder.cli.demo_children import busy_domains
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes depends on what else runs here
+settings.load_profile("untimed")
 
 DOMAINS = 100
 

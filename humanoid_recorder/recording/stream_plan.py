@@ -116,7 +116,8 @@ class StreamPlan:
             if topic in self._channels and stream.name not in self._problems:
                 channel = self._channels[topic]
                 self._compare_definitions(channel, seen)
-                self._look_for_unheard(channel, seen, links.get(channel.id))
+                is_new = step is not None and step.is_new_subscription  # what is known is of the one before
+                self._look_for_unheard(channel, seen, None if is_new else links.get(channel.id))
         return steps
 
     def refuse(self, channel: Channel, error: Exception) -> None:

@@ -167,6 +167,7 @@ class SubscriptionTable:
 
     def destroy(self, channel_id: int) -> None:
         """Destroy the subscription of a channel, if there is one."""
+        self.links = {known: link for known, link in self.links.items() if known != channel_id}
         events = self._events.pop(channel_id, None)
         if events is not None:
             self._report_lost(channel_id, events)

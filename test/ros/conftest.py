@@ -43,7 +43,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     importlib.import_module("rosidl_generator_py")
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 """How long a test waits for something that is bound to happen."""
 STOP_S = 5.0
 

@@ -217,8 +217,12 @@ def test_a_publisher_that_the_middleware_does_not_connect_is_a_problem_with_the_
     assert problem.problem == (
         "1 of 2 publishers of /x are connected: one does not offer the QoS policy OWNERSHIP that is asked for"
     )
+    stronger = graph(topic("/x", ("a/msg/A", QosOffer()), ("a/msg/A", QosOffer())))
+    (raised,) = plan.update(stronger, links={step.channel.id: Link(1, "OWNERSHIP")})
+    assert raised.is_new_subscription
+    assert plan.problems() == [], "that was told of the subscription before"
     for link in (Link(2, "OWNERSHIP"), Link(1, ""), Link(None, "OWNERSHIP")):
-        plan.update(seen, links={step.channel.id: link})
+        plan.update(stronger, links={step.channel.id: link})
         assert plan.problems() == []
 
 
