@@ -160,6 +160,10 @@ class Senders:
 
     def end(self) -> None:
         for child in self._children.values():
+            child.close_input()  # a sender that is killed leaves its shared memory behind
+        for child in self._children.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.finish()
             child.end(signal.SIGTERM)
         self._folder.cleanup()
 
