@@ -16,6 +16,7 @@ from humanoid_recorder.cli.doctor import doctor
 from humanoid_recorder.cli.drill import drill
 from humanoid_recorder.cli.frames import frames
 from humanoid_recorder.cli.info import info
+from humanoid_recorder.cli.play import PLAY_EXAMPLES, PlayCommand, play
 from humanoid_recorder.cli.record import EXAMPLES, RecordCommand, record
 from humanoid_recorder.cli.recover import recover
 from humanoid_recorder.core.errors import HumanoidRecorderError
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command(cls=RecordCommand, epilog=EXAMPLES)(record)
+app.command(cls=PlayCommand, epilog=PLAY_EXAMPLES)(play)
 app.command()(info)
 app.command()(frames)
 app.command()(recover)

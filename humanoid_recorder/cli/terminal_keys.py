@@ -11,6 +11,7 @@ from typing import Any, Self
 
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
 """What an arrow or a function key sends, Alt with another key, or Escape alone."""
+_ARROWS = {b"A": "↑", b"B": "↓", b"C": "→", b"D": "←"}
 _READ_BYTES = 256
 
 
@@ -21,10 +22,12 @@ class TerminalKeys:
 
     Args:
         fd: File descriptor of a terminal.
+        arrows: Whether arrows are keys; they are then ``←→↑↓``.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, *, arrows: bool = False) -> None:
         self._fd = fd
+        self._arrows = arrows
         self._saved: list[Any] = []
         self.is_gone = False
         """Whether the terminal has been closed."""
@@ -43,7 +46,7 @@ class TerminalKeys:
     def read(self, timeout_s: float) -> str:
         """Return the keys that have been pressed; waits for the first of them.
 
-        Keys that send a sequence (arrows, function keys) are left out: their letters mean something else here.
+        Other keys that send a sequence (function keys) are left out: their letters mean something else here.
 
         Args:
             timeout_s: How long to wait at most.
@@ -58,4 +61,8 @@ class TerminalKeys:
             data = b""
         if not data:
             self.is_gone = True
-        return _SEQUENCE.sub(b"", data).decode(errors="ignore")
+        return _SEQUENCE.sub(self._meaning, data).decode(errors="ignore")
+
+    def _meaning(self, sequence: re.Match[bytes]) -> bytes:
+        arrow = _ARROWS.get(sequence[0][-1:], "") if self._arrows and len(sequence[0]) == 3 else ""
+        return arrow.encode()

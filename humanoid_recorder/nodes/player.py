@@ -11,6 +11,7 @@ from typing import Any
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
@@ -27,7 +28,13 @@ from humanoid_recorder.playback.read_ahead import ReadAhead
 from humanoid_recorder.playback.state import PlayerState
 from humanoid_recorder.ros.publishing import why_not_publishable
 from humanoid_recorder.ros.qos import LATCHED
-from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
+from humanoid_recorder.ros.running import (
+    STOP_WITH_PARENT,
+    RunnableNode,
+    StopRequest,
+    declare_stop_with_parent,
+    run_node,
+)
 
 _STATE_PERIOD_S = 0.5
 _LOOK_S = 0.05
@@ -37,6 +44,8 @@ _ACKNOWLEDGE_S = 0.5
 """After a signal; reliable subscribers have so long to take what is on its way."""
 _ACKNOWLEDGE_UNHURRIED_S = 5.0
 """At the end of the bag. Fast DDS repeats what was lost every 3 s."""
+_PARENT_S = 10.0
+"""The command that started us is given so long to hear our state."""
 _SWITCH_INTERVAL_S = 0.0005
 """How long another thread of ours may hold up the one that publishes."""
 
@@ -95,6 +104,8 @@ class PlayerNode(RunnableNode):
         if not self._report.is_finished:
             self._outlet.publishers.wait_until_taken(_ACKNOWLEDGE_S)
         self._publish_state()
+        # Whoever started us wants to know how it went, and we are about to go.
+        self._state_publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
         self._report.log_end(self.get_logger(), reason)
         self._resources.close()
 
@@ -117,17 +128,22 @@ class PlayerNode(RunnableNode):
         self._stop.request(reason, exit_code=exit_code)
 
     def _wait_for_subscribers(self) -> None:
-        settings = self._settings
-        deadline_s = time.monotonic() + settings.delay_s
+        begun_s = time.monotonic()
         heard_s: float | None = None
         while not (self._is_closing.is_set() or self._is_skipping_wait.is_set()):
             now_s = time.monotonic()
-            heard = not settings.wait_for_subscribers or not self._outlet.publishers.unheard()
-            heard_s = (heard_s or now_s) if heard else None
-            settled = not settings.wait_for_subscribers or (heard_s is not None and now_s >= heard_s + _SETTLE_S)
-            if settled and now_s >= deadline_s:
+            heard_s = None if self._is_waited_for(now_s - begun_s) else heard_s or now_s
+            settle_s = _SETTLE_S if self._settings.wait_for_subscribers else 0.0
+            if heard_s is not None and now_s >= max(heard_s + settle_s, begun_s + self._settings.delay_s):
                 return
-            self._is_closing.wait(min(_LOOK_S, max(0.001, deadline_s - now_s) if settled else _LOOK_S))
+            self._is_closing.wait(_LOOK_S)
+
+    def _is_waited_for(self, waited_s: float) -> bool:
+        """Whether somebody has yet to find us: a subscriber, or the command that started us and shows how we do."""
+        if self._settings.wait_for_subscribers and self._outlet.publishers.unheard():
+            return True
+        has_parent = bool(self.get_parameter(STOP_WITH_PARENT).value)
+        return has_parent and waited_s < _PARENT_S and not self._state_publisher.get_subscription_count()
 
     def _command(self, change: Callable[[Playback, int], None]) -> PlayerState:
         """Change what is played, and return what came of it."""

@@ -4,18 +4,22 @@ Typing a fixture in a test: ``if TYPE_CHECKING: from test.e2e.conftest import St
 run time ``test`` would be the package of the standard library).
 """
 
+import fcntl
 import os
 import re
+import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import pytest
 
@@ -23,6 +27,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 WAIT_S = 30.0
 """How long a test waits for something that is bound to happen."""
 STOP_S = 8.0
+
+ROWS, COLUMNS = 24, 80
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>])")
 
 SMALL_ROBOT = """
 robot_description_topic: null
@@ -45,6 +52,12 @@ class StartRobot(Protocol):
     """Starts a synthetic robot and returns when it publishes."""
 
     def __call__(self, config: str = SMALL_ROBOT) -> "Running": ...
+
+
+class StartTerminal(Protocol):
+    """Starts ``humanoid-recorder <arguments>`` at a terminal of its own."""
+
+    def __call__(self, *arguments: str) -> "Terminal": ...
 
 
 class Running:
@@ -119,6 +132,83 @@ class Running:
                 self._news.notify_all()
 
 
+class Terminal:
+    """The command on a pseudo-terminal of its own, which is its controlling one as over SSH."""
+
+    def __init__(self, command: list[str], *, folder: Path) -> None:
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.settings_before = self.settings()
+        self.process = subprocess.Popen(
+            ["setsid", "--ctty", *command],
+            cwd=folder,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "TERM": "xterm-256color"},
+        )
+        os.close(slave)
+        self._raw = ""
+        self._seen = 0
+
+    @property
+    def text(self) -> str:
+        """Everything it has shown so far, without colours and cursor movements."""
+        return _ESCAPE_SEQUENCE.sub("", self._raw)
+
+    def settings(self) -> list[Any]:
+        """Return the terminal's settings: echo, line mode and so on."""
+        return termios.tcgetattr(self._master)
+
+    def press(self, keys: str) -> None:
+        """Type, and look only at what is shown from now on."""
+        self._seen = len(self.text)
+        os.write(self._master, keys.encode())
+
+    def wait_for(self, pattern: str) -> None:
+        """Wait until a regular expression matches what has been shown since the last key."""
+        deadline_s = time.monotonic() + WAIT_S
+        while not re.search(pattern, self.text[self._seen :]):
+            if time.monotonic() > deadline_s or not self._read(0.2):
+                pytest.fail(f"{pattern!r} did not come; the screen showed:\n{self.text[-4000:]}")
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit code."""
+        deadline_s = time.monotonic() + WAIT_S
+        while self.process.poll() is None and time.monotonic() < deadline_s:
+            self._read(0.1)
+        while self._read(0):
+            pass
+        return self.process.wait(0.1)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a broken connection does."""
+        os.close(self._master)
+        self._master = -1
+
+    def end(self) -> None:
+        """End the command and close the terminal."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(WAIT_S)
+        if self._master >= 0:
+            os.close(self._master)
+
+    def _read(self, timeout_s: float) -> bool:
+        """Take what has been written; False when nothing more can come."""
+        if self._master < 0:
+            time.sleep(timeout_s)
+            return False
+        if not select.select([self._master], [], [], timeout_s)[0]:
+            return timeout_s > 0
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # every process has closed it
+            return False
+        self._raw += data.decode(errors="replace")
+        return True
+
+
 def installed_command() -> list[str]:
     """How the command is called: as installed, else as it stands in this checkout."""
     installed = shutil.which("humanoid-recorder")
@@ -187,6 +277,18 @@ def robot(command_line: list[str], tmp_path: Path) -> Iterator[StartRobot]:
             running = Running([sys.executable, "-m", module, "--ros-args", "-p", f"config:={path}"], folder=tmp_path)
             stack.callback(running.end)
             running.wait_for("publishing")
+            return running
+
+        yield start
+
+
+@pytest.fixture
+def terminal(command_line: list[str], tmp_path: Path) -> Iterator[StartTerminal]:
+    with ExitStack() as stack:
+
+        def start(*arguments: str) -> Terminal:
+            running = Terminal([*command_line, *arguments], folder=tmp_path)
+            stack.callback(running.end)
             return running
 
         yield start
