@@ -56,8 +56,8 @@ def frames(
       duration_s, longest_tick_gap_ms, complete, complete_share,
       skew_ms (p50, p95, p99, max), worst_stream, notes, out, plot
       streams: name, topic, rule, window, tolerance_ms, offset_ms, time,
-        messages, without_time, ok, missing, out_of_tolerance, short, spoiled,
-        age_ms (p50, p95, p99, max), delay_ms
+        messages, without_time, ok, missing, out_of_tolerance, short, late,
+        spoiled, age_ms (p50, p95, p99, max), delay_ms
       comparison: result (equal, shorter, different, not_recorded, skipped),
         frames, detail
 

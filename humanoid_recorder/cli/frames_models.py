@@ -49,6 +49,8 @@ class StreamFrames(_Report):
     missing: int
     out_of_tolerance: int
     short: int
+    late: int
+    """Of those that are not in order: where its samples came, but after the hold-off."""
     spoiled: int
     """Ticks that would be complete but for this stream."""
     age_ms: SpreadReport | None

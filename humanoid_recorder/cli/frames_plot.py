@@ -10,6 +10,8 @@ from humanoid_recorder.core.alignment.rules import Status
 from humanoid_recorder.core.errors import SessionError, SpecError
 
 _MOST_PARTS = 300
+_TICKS_PER_PART = 2
+"""At least, on average: fewer, and ticks that are not quite even would leave holes that are none."""
 _NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
 _ROW_INCHES = 0.2
@@ -28,7 +30,7 @@ def parts_of(table: FrameTable) -> tuple[Grid, Grid]:
         ticks has NaN in both, one without a sample in the latter.
     """
     ticks = table.ticks_ns - table.ticks_ns[0]
-    parts = min(_MOST_PARTS, len(ticks))
+    parts = min(_MOST_PARTS, -(-len(ticks) // _TICKS_PER_PART))
     part = np.minimum(ticks * parts // max(1, int(ticks[-1])), parts - 1)
     counts = np.bincount(part, minlength=parts)
     share = np.full((len(table.names), parts), np.nan)

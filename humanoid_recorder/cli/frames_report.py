@@ -88,8 +88,8 @@ def compare(recorded: FrameTable | None, found: FrameTable, episode: EpisodeFile
 
 
 def _streams(bag: AlignedBag, quality: AlignmentQuality) -> Iterator[StreamFrames]:
-    for each, topic, source, times, judged in zip(
-        bag.plan.streams, bag.topics, bag.sources, bag.times, quality.streams, strict=True
+    for each, topic, source, times, late, judged in zip(
+        bag.plan.streams, bag.topics, bag.sources, bag.times, bag.late, quality.streams, strict=True
     ):
         has_time = times.times_ns != NO_TIME
         delay_ms = None
@@ -110,6 +110,7 @@ def _streams(bag: AlignedBag, quality: AlignmentQuality) -> Iterator[StreamFrame
             missing=judged.missing,
             out_of_tolerance=judged.out_of_tolerance,
             short=judged.short,
+            late=late,
             spoiled=judged.spoiled,
             age_ms=_spread(judged.age),
             delay_ms=delay_ms,
@@ -159,8 +160,17 @@ def _stream_notes(bag: AlignedBag, streams: tuple[StreamFrames, ...]) -> Iterato
                 f"{name}: its times are {abs(stream.delay_ms):.1f} ms {side} the receipt. Is a clock wrong? "
                 f"`align: {{offset_ms: {stream.offset_ms + stream.delay_ms:.0f}}}` would bring them there."
             )
+        if stream.late:
+            yield (
+                f"{name}: at {stream.late} ticks its samples came after the hold-off, "
+                f"{bag.plan.hold_off_ns / _NS_PER_MS:g} ms behind the message that made the tick (sync.hold_off_ms)."
+            )
         period_ms = _MS_PER_S / (each.stream.rate_hz or 1)
-        if stream.out_of_tolerance and each.rule.method is Method.LATEST and period_ms > stream.tolerance_ms:
+        if (
+            stream.out_of_tolerance > stream.late
+            and each.rule.method is Method.LATEST
+            and period_ms > stream.tolerance_ms
+        ):
             yield (
                 f"{name}: at {each.stream.rate_hz:g} Hz the latest sample is up to {period_ms:.0f} ms old, and the "
                 f"tolerance is {stream.tolerance_ms:g} ms: raise align.tolerance_ms, or choose the rule nearest."

@@ -41,7 +41,7 @@ def stream_table(report: FramesReport, *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2 if wide else 1, 0, 0))
     table.add_column("stream", overflow="fold")
     table.add_column("rule", no_wrap=wide, overflow="fold")
-    reasons = ("missing", "too far", "short") if wide else ()
+    reasons = ("missing", "too far", "short", "late") if wide else ()
     for name in ("in order", *reasons, "spoils", "age p50", "p99", "max ms", "delay"):
         table.add_column(name, justify="right", no_wrap=True)
     for stream in report.streams:
@@ -57,7 +57,7 @@ def _row(stream: StreamFrames, ticks: int, *, wide: bool) -> Iterator[Text]:
     share = stream.ok_share(ticks)
     style = "green" if share >= _GOOD_SHARE else "yellow" if share >= _FAIR_SHARE else "bold red"
     yield Text(_percent(share), style=style) if ticks else _NONE
-    for count in (stream.missing, stream.out_of_tolerance, stream.short) if wide else ():
+    for count in (stream.missing, stream.out_of_tolerance, stream.short, stream.late) if wide else ():
         yield Text(f"{count:,}") if count else _NONE
     yield Text(f"{stream.spoiled:,}", style="red") if stream.spoiled else _NONE
     yield from _ages(stream.age_ms)

@@ -1,15 +1,16 @@
 """The frames of a bag: found again from its messages, and as the recorder wrote them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from humanoid_recorder.core.alignment.frame_message import FRAMES_TYPE, decode_frame
-from humanoid_recorder.core.alignment.frames import Frame, FrameTable
+from humanoid_recorder.core.alignment.frames import STATUS, Frame, FrameTable
 from humanoid_recorder.core.alignment.offline import StreamTimes, align
+from humanoid_recorder.core.alignment.rules import Status
 from humanoid_recorder.core.alignment.times import TimeReader, TimeSource
 from humanoid_recorder.core.errors import BagReadError, SpecError
 from humanoid_recorder.core.message_type import starts_with_header
@@ -22,6 +23,8 @@ from humanoid_recorder.storage.episode_file import EpisodeFile
 
 FRAMES_TOPIC_END = "/frames"
 """The recorder's own is ``<its name>/frames``."""
+_FOREVER_NS = 10**15
+"""Longer than any episode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class AlignedBag:
     """Which time was compared."""
     times: tuple[StreamTimes, ...]
     table: FrameTable
+    late: tuple[int, ...]
+    """Ticks at which a stream is not in order only because its samples came after the hold-off."""
 
 
 def plan_for(profile_text: str, *, name: str) -> AlignmentPlan:
@@ -85,12 +90,17 @@ def align_bag(
     )
     times = tuple(found[topic] for topic in topics)
     start_ns, end_ns = _span(times, episode)
+    alignment = plan.alignment(start_ns=start_ns)
+    table = align(alignment, times, end_ns=end_ns)
+    patient = align(replace(alignment, hold_off_ns=_FOREVER_NS), times, end_ns=end_ns)
+    is_late = (patient.cells[:, :, STATUS] == Status.OK) & (table.cells[:, :, STATUS] != Status.OK)
     return AlignedBag(
         plan=plan,
         topics=topics,
         sources=tuple(sources.get(topic, each.wanted_time) for each, topic in zip(plan.streams, topics, strict=True)),
         times=times,
-        table=align(plan.alignment(start_ns=start_ns), times, end_ns=end_ns),
+        table=table,
+        late=tuple(int(count) for count in is_late.sum(axis=0)),
     )
 
 

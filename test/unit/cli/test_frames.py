@@ -167,6 +167,9 @@ def test_bursts_longer_than_the_hold_off_spoil_the_ticks_whose_samples_came_too_
     assert joints.missing + joints.out_of_tolerance == joints.spoiled == found.ticks - found.complete
     # Of six ticks in 200 ms one lies in the last 60 ms (the hold-off) and still sees its neighbours arrive.
     assert found.complete == found.ticks / 6
+    # The samples of the last burst, from 1.8 s on, are in the bag as well.
+    assert joints.late == joints.spoiled
+    assert any(f"joints: at {joints.late} ticks its samples came after the hold-off, 60 ms" in n for n in found.notes)
 
 
 def test_a_clock_that_is_ahead_is_named_with_the_offset_that_mends_it(
@@ -338,9 +341,12 @@ def test_the_picture_sums_up_parts_of_equal_time() -> None:
         [1, 1, 0, -3 * MS, Status.OK],
         [2, 1, 0, MS, Status.OK],
     ]
-    share, age_ms = parts_of(FrameTable(("s",), np.array([0, 10, 11, 40], np.int64), grid))
-    assert share[0].tolist() == pytest.approx([1.0, 0.5, float("nan"), 1.0], nan_ok=True)
-    assert age_ms[0].tolist() == pytest.approx([2.0, 3.0, float("nan"), 1.0], nan_ok=True)
+    share, age_ms = parts_of(FrameTable(("s",), np.array([0, 10, 19, 40], np.int64), grid))
+    assert share[0].tolist() == pytest.approx([2 / 3, 1.0])
+    assert age_ms[0].tolist() == [3.0, 1.0]
+    share, age_ms = parts_of(FrameTable(("s",), np.array([0, 10, 11, 12, 13, 40], np.int64), grid[[0, 1, 1, 1, 1, 3]]))
+    assert share[0].tolist() == pytest.approx([1 / 5, float("nan"), 1.0], nan_ok=True)
+    assert age_ms[0].tolist() == pytest.approx([2.0, float("nan"), 1.0], nan_ok=True)
 
 
 def test_without_matplotlib_it_says_what_to_install(
