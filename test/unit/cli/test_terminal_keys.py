@@ -35,6 +35,13 @@ def test_a_key_that_sends_a_sequence_is_left_out_and_its_neighbours_are_not(
         assert keys.read(5.0) == "s "
 
 
+def test_arrows_are_keys_where_they_are_wanted(terminal: tuple[int, int]) -> None:
+    master, slave = terminal
+    with TerminalKeys(slave, arrows=True) as keys:
+        os.write(master, b"s\x1b[D\x1bOC \x1b[A\x1b[B\x1b[1;5A\x1b[15~q")
+        assert keys.read(5.0) == "s←→ ↑↓q"
+
+
 def test_the_terminal_is_left_as_it_was_even_after_an_error(terminal: tuple[int, int]) -> None:
     _, slave = terminal
     before = termios.tcgetattr(slave)
