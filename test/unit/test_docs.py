@@ -127,6 +127,30 @@ def test_every_service_of_the_recorder_is_described(name: str) -> None:
     assert f"\n| `~/{name}` |" in reference("recorder.md")
 
 
+def player_parameters() -> dict[str, object]:
+    """Return the player's parameters and their defaults."""
+    with_default = ast.literal_eval(literal("nodes/player_parameters.py", "_PARAMETERS"))
+    lists = ast.literal_eval(literal("nodes/player_parameters.py", "_LISTS"))
+    every_node = ast.literal_eval(literal("ros/running.py", "STOP_WITH_PARENT"))
+    defaults = {name: default for name, (default, _) in with_default.items()}
+    return defaults | dict.fromkeys(lists, "") | {every_node: 0}
+
+
+def test_every_parameter_of_the_player_is_described_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| [\w ]+ \| ([^|]+) \|", reference("player.md"), re.MULTILINE))
+    assert rows == {name: written_default(default) for name, default in player_parameters().items()}
+
+
+def test_every_service_and_every_field_of_the_state_of_the_player_is_described() -> None:
+    from humanoid_recorder.playback.state import PlayerState
+
+    commands = ast.literal_eval(literal("ros/player_client.py", "COMMANDS"))
+    assert tuple(re.findall(r"^\| `~/(\w+)` \| [a-z]", reference("player.md"), re.MULTILINE)) == commands
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", reference("player.md").split("### The fields of")[1], re.MULTILINE)
+    described = {name for row in rows for name in re.findall(r"\w+", row)}
+    assert described == set(PlayerState.model_fields)
+
+
 def test_every_field_of_the_state_is_described() -> None:
     from humanoid_recorder.recording.state import RecorderState
 
