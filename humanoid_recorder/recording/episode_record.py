@@ -53,6 +53,7 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
             "ledger": {_account_name(episode, channel_id): account for channel_id, account in accounts.items()},
             "latched": tuple(episode.latched),
             "findings": tuple(episode.findings),
+            "clocks": episode.clock_accounts(),
             "alignment": None if episode.frames is None else episode.frames.quality(),
             "streams_joined_later": joined,
             "sha256": {f"{episode.id}_0.mcap": None},

@@ -26,7 +26,7 @@ class FrameWriter:
     """
 
     def __init__(self, plan: AlignmentPlan) -> None:
-        self._plan = plan
+        self.plan = plan
         self._indexes = {aligned.stream.name: index for index, aligned in enumerate(plan.streams)}
         self._encoder = FrameEncoder(tuple(self._indexes))
         self._aligner: LiveAligner | None = None
@@ -38,7 +38,7 @@ class FrameWriter:
     def begin(self, start_ns: int) -> None:
         """Begin with an episode, if that was not done; ``start_ns`` is its start, log time in ns since the epoch."""
         if self._aligner is None:
-            self._aligner = LiveAligner(self._plan.alignment(start_ns=start_ns))
+            self._aligner = LiveAligner(self.plan.alignment(start_ns=start_ns))
 
     def feed(self, samples: Sequence[Sample], channels: Mapping[int, Channel]) -> None:
         """Take messages in the order in which they are written.
@@ -92,7 +92,7 @@ class FrameWriter:
         index = None if channel is None else self._indexes.get(channel.stream.name)
         if channel is None or index is None:
             return None
-        return index, self._plan.streams[index].time_source(has_header=channel.message_type.has_header)
+        return index, self.plan.streams[index].time_source(has_header=channel.message_type.has_header)
 
     def _messages(self, frames: Sequence[Frame], log_ns: int) -> list[Sample]:
         self._frames += frames

@@ -8,7 +8,9 @@ from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.ledger import StreamAccount, StreamLedger
 from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.core.stream_clock import ClockAccount
 from humanoid_recorder.recording.channels import FRAMES_CHANNEL_ID, Channel
+from humanoid_recorder.recording.clock_watch import ClockWatch
 from humanoid_recorder.recording.frame_writer import FrameWriter
 from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile
@@ -61,6 +63,11 @@ class LiveEpisode:
     """Events that we added; we number them as a publisher does."""
     begun: EpisodeFile | None = None
     """Its record as it was written at the start."""
+    clocks: ClockWatch = field(init=False)
+    """Knows how far the clock of each stream is off; belongs to the writer thread."""
+
+    def __post_init__(self) -> None:
+        self.clocks = ClockWatch(None if self.frames is None else self.frames.plan)
 
     def join(self, channel: Channel, *, heard: Mapping[bytes, int]) -> StreamLedger:
         """Give a channel its place in the episode; again for one that is there changes only what is known of it.
@@ -89,6 +96,10 @@ class LiveEpisode:
             ledger.settle(written=written.get(channel_id, 0))
         if self.frames is not None:
             self.frames.ledger.settle(written=written.get(FRAMES_CHANNEL_ID, 0))
+
+    def clock_accounts(self) -> dict[str, ClockAccount]:
+        """Return what is known of the clock of each stream that had messages, by its name."""
+        return self.clocks.accounts({channel_id: channel.stream.name for channel_id, channel in self.channels.items()})
 
     def account(self, channel_id: int) -> StreamAccount:
         """Return the account of one channel."""

@@ -72,7 +72,10 @@ def describe(error: Exception) -> str:
 def _settled_record(episode: LiveEpisode, queue_high_water_bytes: int) -> EpisodeFile:
     episode.settle()
     episode.findings.extend(unseen_losses(episode))
-    return stop_record(episode, queue_high_water_bytes=queue_high_water_bytes)
+    file = stop_record(episode, queue_high_water_bytes=queue_high_water_bytes)
+    at_ns = episode.start_ns if episode.stop is None else episode.stop.at_ns
+    clocks = tuple(Finding(at_ns, check, message) for check, message in episode.clocks.problems(file.clocks))
+    return file.model_copy(update={"findings": (*file.findings, *clocks)})
 
 
 def _leave_unfinished(episode: LiveEpisode, reason: str, queue_high_water_bytes: int) -> SealedEpisode:

@@ -89,6 +89,8 @@ class WriterThread:
         self._guarded(lambda: episode.bag.write(samples))
         if episode.frames is not None and not episode.is_broken:
             episode.frames.feed(samples, episode.channels)
+        if not episode.is_broken:
+            episode.clocks.feed(samples, first_ns=episode.first_ns)
         self._guarded(lambda: episode.bag.close_chunk_if_due(time.monotonic_ns()))
 
     def _write_frames(self, until_ns: int) -> None:

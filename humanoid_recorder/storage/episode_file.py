@@ -14,6 +14,7 @@ from humanoid_recorder.core.errors import BagReadError, SessionError
 from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.labels import End, Labels, Outcome
 from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.core.stream_clock import ClockAccount
 from humanoid_recorder.storage.durable import write_atomically
 
 EPISODE_FILE = "episode.json"
@@ -106,6 +107,8 @@ class EpisodeFile(_Record):
     findings: tuple[Finding, ...] = ()
     alignment: AlignmentQuality | None = None
     """How complete the aligned frames are; None without ``sync`` in the profile."""
+    clocks: dict[str, ClockAccount] = {}
+    """By stream name: each clock against ours, of the streams that had messages."""
     streams_joined_later: tuple[StreamRecord, ...] = ()
     sha256: dict[str, str | None] = {}
     """By file name; None until a job of low priority has computed it."""
