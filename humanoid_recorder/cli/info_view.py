@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from humanoid_recorder.cli.info_models import EpisodeReport, InfoReport, TopicReport
-from humanoid_recorder.cli.timeline import timeline_table
+from humanoid_recorder.cli.info_timeline import timeline_table
 from humanoid_recorder.core.labels import Outcome
 from humanoid_recorder.core.ledger import Tail
 

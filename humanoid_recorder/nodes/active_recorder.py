@@ -1,6 +1,7 @@
 """What exists while the recorder is active: a session, its streams, and the ingest that feeds them."""
 
 import contextlib
+import gc
 from collections.abc import Callable
 
 import rclpy
@@ -94,6 +95,10 @@ class ActiveRecorder:
         self._ingest: Ingest = kind(self._ingest_node, self.recorder.intake)
         self._ingest.start()
         self._repairs = self._start_repairs(folder) if parameters.repair else None
+        # Everything is loaded: a full collection would look at it all again and again, for 30 ms, and nothing is
+        # received or answered meanwhile.
+        gc.collect()
+        gc.freeze()
 
     def discover(self) -> None:
         """Look at the graph and subscribe to what has turned up or has changed."""
@@ -157,11 +162,12 @@ class ActiveRecorder:
 
     def close(self, reason: str) -> bool:
         """Seal what is open and let go of everything; False if sealing took too long."""
+        in_time = self.recorder.close(reason=reason)
         if self._repairs is not None:
             self._repairs.close()
-        in_time = self.recorder.close(reason=reason)
         self._ingest.stop()
         self._ingest_node.destroy_node()
+        gc.unfreeze()
         return in_time
 
     def _note_problems(self) -> None:

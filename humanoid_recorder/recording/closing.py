@@ -9,13 +9,16 @@ from humanoid_recorder.core.ledger import TAIL_NS
 from humanoid_recorder.core.samples import Arrival, Sample
 from humanoid_recorder.recording.live_episode import LiveEpisode
 
+GIVE_UP_NS = 2_000_000_000
+
 
 @dataclass(slots=True)
 class ClosingEpisode:
-    """Waits, for 100 ms at most, until every publisher was heard again: then nothing of it can be missing unseen.
+    """Waits until what was received before the stop has been delivered, and until every publisher was heard again.
 
-    A message that the middleware received before the stop and delivers only now, because it had to wait for a repeated
-    one, is still of the episode.
+    Then nothing of it can be missing unseen. The second is waited for 100 ms at most. The first takes longer only where
+    the machine is overloaded, and is given up after two seconds. A message that the middleware received before the stop
+    and delivers only now, because it had to wait for a repeated one, is still of the episode.
     """
 
     episode: LiveEpisode
@@ -38,8 +41,17 @@ class ClosingEpisode:
         ledger.close_tail([a for a, sample in zip(arrivals, samples, strict=True) if sample.log_ns > stop_ns])
         return mine
 
-    def is_over(self, now_ns: int) -> bool:
-        """Whether there is nothing more to wait for; ``now_ns`` is log time."""
+    def is_over(self, *, now_ns: int, delivered_until_ns: int) -> bool:
+        """Whether there is nothing more to wait for.
+
+        Args:
+            now_ns: Log time.
+            delivered_until_ns: Everything received up to then has been delivered, by log time.
+        """
+        if now_ns >= self.stop_ns + GIVE_UP_NS:
+            return True
+        if delivered_until_ns < self.stop_ns:
+            return False
         if now_ns >= self.stop_ns + TAIL_NS:
             return True
         return not any(ledger.has_open_tail for ledger in self.episode.ledgers.values())

@@ -148,11 +148,12 @@ class EpisodeRecorder:
         """
         with self._lock:
             episode = self._require_live()
+            stopped_ns = self.intake.clock.now_ns()
             if end is not End.FAULT and (failure := self._try_to_flush()):
                 end, detail = End.FAULT, failure
             if end is End.FAULT:
                 self.fault = detail
-            episode.stop = Stop(end=end, at_ns=self.intake.clock.now_ns(), detail=detail)
+            episode.stop = Stop(end=end, at_ns=stopped_ns, detail=detail)
             episode.outcome = outcome
             episode.labels = replace(episode.labels, reason=self.labels.reason)
             # In this order: a sample dropped meanwhile in the ingest's thread must find its episode in one of the two.

@@ -13,10 +13,10 @@ from functools import partial
 from itertools import compress, groupby
 from operator import itemgetter
 
-from humanoid_recorder.core.clocks import ClockStep, LogClock
+from humanoid_recorder.core.clocks import BatchClock, ClockStep, LogClock
 from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.latched import LatchedCache
-from humanoid_recorder.core.ledger import NO_PUBLISHER_ID, TAIL_NS, StreamLedger
+from humanoid_recorder.core.ledger import NO_PUBLISHER_ID, StreamLedger
 from humanoid_recorder.core.preroll import PreRoll
 from humanoid_recorder.core.queue import SampleQueue
 from humanoid_recorder.core.samples import Arrival, Sample
@@ -24,6 +24,9 @@ from humanoid_recorder.recording.channels import EVENTS_CHANNEL_ID, Channel
 from humanoid_recorder.recording.closing import ClosingEpisode
 from humanoid_recorder.recording.line import Activity, Line
 from humanoid_recorder.recording.live_episode import LiveEpisode
+
+_LONGEST_WAIT_S = 1.0
+"""When everything ends, late messages are waited for no longer than this: the process has four seconds."""
 
 _log_ns_of = itemgetter(Sample._fields.index("log_ns"))
 
@@ -57,6 +60,8 @@ class Intake:
         self._lines: dict[int, Line] = {}
         self._episode: LiveEpisode | None = None
         self._closing: list[ClosingEpisode] = []
+        self._ready: list[Sample] = []
+        """What of the present wake-up goes into the queue."""
         self._drained_until_ns = 0
 
     def set_channel(self, channel: Channel, *, is_new_subscription: bool) -> None:
@@ -98,27 +103,29 @@ class Intake:
             if self._episode is not None:
                 self._episode.middleware_lost[channel_id] += messages
 
-    def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
-        """Take the messages of one stream, in the order in which they were delivered."""
+    def accept(self, batches: Sequence[tuple[int, Sequence[Arrival]]]) -> None:
+        """Take what one wake-up brought, channel by channel, in the order of delivery."""
         with self._lock:
-            line = self._lines[channel_id]
             clock = self.clock.read_batch()
             if clock.step is not None:
                 self._note_step(clock.step)
-            samples: Sequence[Sample] = line.stamp(arrivals, clock)
-            line.received += len(samples)
-            line.received_bytes += sum(len(sample.data) for sample in samples)
-            line.last_log_ns = samples[-1].log_ns
-            line.tells_publishers_apart = arrivals[-1].publisher is not None
-            if line.latched is not None:
-                line.latched.put(arrivals, samples, subscribed_ns=line.subscribed_ns)
-            if self._closing:
-                arrivals, samples = self._take_late(line, arrivals, samples)
-            if self._episode is not None:
-                self._record(self._episode, line, arrivals, samples)
-            elif line.latched is None:
-                self._preroll.put(arrivals, samples, heard=line.heard)
-            line.note_heard(arrivals)
+            for channel_id, arrivals in batches:
+                self._accept(self._lines[channel_id], arrivals, clock)
+            self._queue.put(self._ready)
+            self._ready = []
+            self._end_waits()
+
+    def _accept(self, line: Line, arrivals: Sequence[Arrival], clock: BatchClock) -> None:
+        samples: Sequence[Sample] = line.stamp(arrivals, clock)
+        if line.latched is not None:
+            line.latched.put(arrivals, samples, subscribed_ns=line.subscribed_ns)
+        if self._closing:
+            arrivals, samples = self._take_late(line, arrivals, samples)
+        if self._episode is not None:
+            self._record(self._episode, line, arrivals, samples)
+        elif line.latched is None:
+            self._preroll.put(arrivals, samples, heard=line.heard)
+        line.note_heard(arrivals)
 
     def drained(self, until_ns: int) -> None:
         """Learn that everything received before a moment of the monotonic clock has been delivered."""
@@ -179,7 +186,7 @@ class Intake:
                 episode.ledgers[EVENTS_CHANNEL_ID].close_tail((next_one,))
             closing = ClosingEpisode(episode, episode.stop.at_ns, on_end)
             self._closing.append(closing)
-            if not waits_for_tails or closing.is_over(self.clock.now_ns()):
+            if not waits_for_tails or self._is_over(closing):
                 self._end_wait(closing)
 
     def end_overdue_waits(self) -> None:
@@ -191,8 +198,9 @@ class Intake:
 
     def wait_for_tails(self) -> None:
         """Wait until every stopped episode has got its last message, or given up on it."""
+        give_up_s = time.monotonic() + _LONGEST_WAIT_S
         for closing in list(self._closing):
-            closing.ended.wait(timeout=2 * TAIL_NS / 1e9)
+            closing.ended.wait(timeout=max(0.0, give_up_s - time.monotonic()))
         with self._lock:
             for closing in list(self._closing):
                 self._end_wait(closing)
@@ -223,7 +231,7 @@ class Intake:
         """Put what is of the running episode in the queue."""
         ledger = self._ledger(episode, line)
         if min(map(_log_ns_of, samples), default=episode.first_ns) >= episode.first_ns:
-            self._queue.put(ledger.account(arrivals, samples))
+            self._ready += ledger.account(arrivals, samples)
             return
         # Received before the start and taken after it: not of this episode, unless a late subscriber would get it too.
         if line.latched is not None:
@@ -232,7 +240,7 @@ class Intake:
         for is_mine, group in groupby(pairs, key=lambda pair: pair[1].log_ns >= episode.first_ns):
             some_arrivals, some_samples = zip(*group, strict=True)
             if is_mine:
-                self._queue.put(ledger.account(some_arrivals, some_samples))
+                self._ready += ledger.account(some_arrivals, some_samples)
             else:
                 ledger.pass_over(some_arrivals)
 
@@ -255,7 +263,6 @@ class Intake:
                 self._queue.put(mine)
                 self._queue.put_marker(partial(self._select_bag, self._episode))
         last_stop_ns = self._closing[-1].stop_ns
-        self._end_waits()
         if self._episode is not None or min(map(_log_ns_of, samples)) > last_stop_ns:
             return arrivals, samples
         is_late = [sample.log_ns <= last_stop_ns for sample in samples]
@@ -264,9 +271,11 @@ class Intake:
         return list(compress(arrivals, is_new)), list(compress(samples, is_new))
 
     def _end_waits(self) -> None:
-        now_ns = self.clock.now_ns()
-        for closing in [closing for closing in self._closing if closing.is_over(now_ns)]:
+        for closing in [closing for closing in self._closing if self._is_over(closing)]:
             self._end_wait(closing)
+
+    def _is_over(self, closing: ClosingEpisode) -> bool:
+        return closing.is_over(now_ns=self.clock.now_ns(), delivered_until_ns=self.delivered_until_ns())
 
     def _end_wait(self, closing: ClosingEpisode) -> None:
         self._closing.remove(closing)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 from humanoid_recorder.core.clocks import BatchClock
 from humanoid_recorder.core.latched import LatchedCache
@@ -10,7 +9,6 @@ from humanoid_recorder.core.samples import Arrival, Sample
 from humanoid_recorder.core.streams import StampReader
 from humanoid_recorder.recording.channels import Channel
 
-_publisher_of = itemgetter(Arrival._fields.index("publisher"))
 _ANY_PUBLISHER = b""
 _MOST_PUBLISHERS_HEARD = 64
 
@@ -33,11 +31,10 @@ class Line:
 
     def note_heard(self, arrivals: Sequence[Arrival]) -> None:
         """Remember how far each publisher has come."""
-        for publisher in set(map(_publisher_of, arrivals)):
-            # DDS delivers the messages of one publisher in order.
-            last = next(arrival for arrival in reversed(arrivals) if arrival.publisher == publisher)
-            if last.sequence is not None:
-                self.heard[publisher or _ANY_PUBLISHER] = last.sequence
+        heard = self.heard
+        for _data, _received_ns, _source_ns, sequence, publisher in arrivals:
+            if sequence is not None:  # DDS delivers the messages of one publisher in order
+                heard[publisher or _ANY_PUBLISHER] = sequence
         while len(self.heard) > _MOST_PUBLISHERS_HEARD:  # restarted again and again
             del self.heard[next(iter(self.heard))]
 
@@ -49,13 +46,18 @@ class Line:
         return is_replaced
 
     def stamp(self, arrivals: Sequence[Arrival], clock: BatchClock) -> list[Sample]:
-        """Give every message its three times."""
+        """Give every message its three times, and count them all."""
         channel_id, read_stamp, log_ns = self.channel.id, self.read_stamp, clock.log_ns
-        samples = []
+        samples, size = [], 0
         for data, received_ns, source_ns, sequence, _publisher in arrivals:
             logged_ns = log_ns(received_ns)
             stamp_ns = None if read_stamp is None else read_stamp(data)
             samples.append(Sample(channel_id, data, logged_ns, source_ns or logged_ns, stamp_ns, sequence or 0))
+            size += len(data)
+        self.received += len(samples)
+        self.received_bytes += size
+        self.last_log_ns = samples[-1].log_ns
+        self.tells_publishers_apart = arrivals[-1].publisher is not None
         return samples
 
 

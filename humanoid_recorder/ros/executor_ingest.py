@@ -17,6 +17,7 @@ from rclpy.task import Future
 
 from humanoid_recorder.core.graph import Link
 from humanoid_recorder.ros.ingest import (
+    FLUSH_S,
     NOT_RUNNING,
     POLL_EVENTS_S,
     ArrivalSink,
@@ -73,17 +74,19 @@ class ExecutorIngest:
         """Deliver what the middleware has received so far, and return when that is done.
 
         The public API cannot ask whether anything waits, so turns of the executor are counted until one of them
-        delivered nothing, for 50 ms at most: under load something always waits.
+        delivered nothing.
         """
         if self._stopped.done():
             raise NOT_RUNNING
-        give_up_s = time.monotonic() + 0.05
+        looked_ns = time.monotonic_ns()
         delivered = -1
-        while delivered != self._delivered and time.monotonic() < give_up_s:
+        while delivered != self._delivered and time.monotonic_ns() < looked_ns + FLUSH_S * 1e9:
             delivered = self._delivered
             turn = threading.Event()
             self._executor.create_task(turn.set)
-            turn.wait(timeout=0.05)
+            turn.wait(timeout=FLUSH_S)
+        if delivered == self._delivered:
+            self._sink.drained(looked_ns)
         self._on_ingest_thread(self._table.read_events)
 
     def subscribe(self, subscription: Subscription) -> None:
@@ -92,7 +95,7 @@ class ExecutorIngest:
 
         def deliver(data: bytes, info: MessageInfo) -> None:
             self._delivered += 1
-            self._sink.accept(channel_id, (arrival_from(data, info),))
+            self._sink.accept(((channel_id, (arrival_from(data, info),)),))
 
         self._on_ingest_thread(lambda: self._table.create(subscription, deliver))
 

@@ -24,6 +24,9 @@ from humanoid_recorder.ros.subscription_events import SubscriptionEvents
 POLL_EVENTS_S = 1.0
 """How often QoS events are read; a flush reads them too."""
 
+FLUSH_S = 0.05
+"""A flush takes no longer: whoever asked is kept waiting, and under load something always is there to take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
@@ -39,11 +42,15 @@ class Subscription:
 NOT_RUNNING = RosError("The ingest is not running.", remedy="Activate the recorder first.")
 
 
+Batch = tuple[int, Sequence[Arrival]]
+"""A channel id, and the messages taken of that channel."""
+
+
 class ArrivalSink(Protocol):
     """Whoever takes what the ingest delivers; called in the ingest's thread only, and must do nothing slow."""
 
-    def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
-        """Take the messages of one stream, in the order in which they were delivered."""
+    def accept(self, batches: Sequence[Batch]) -> None:
+        """Take what one wake-up brought: of each channel at most one batch, in the order of delivery."""
 
     def middleware_lost(self, channel_id: int, messages: int) -> None:
         """Learn of messages of a channel that the middleware knows to be lost, within ``POLL_EVENTS_S``."""
@@ -65,7 +72,13 @@ class Ingest(Protocol):
         """Deliver what is already there, destroy the subscriptions and end the thread."""
 
     def flush(self) -> None:
-        """Deliver everything the middleware has received so far, and return when that is done."""
+        """Deliver what the middleware has received so far; return when that is done, or after ``FLUSH_S``.
+
+        What is left over under load is delivered in the next turns; ``ArrivalSink.drained`` tells when.
+
+        Raises:
+            RosError: The ingest is not running.
+        """
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced.

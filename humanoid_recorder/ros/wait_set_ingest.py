@@ -4,20 +4,19 @@ One wake-up serves hundreds of messages, which is what makes recording in Python
 receipt is stamped by the middleware when the message arrives, and its history holds at least a second.
 """
 
-import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
 from typing import Any, cast
 
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from humanoid_recorder.core.graph import Link
 from humanoid_recorder.core.samples import Arrival
 from humanoid_recorder.ros.ingest import (
+    FLUSH_S,
     NOT_RUNNING,
     POLL_EVENTS_S,
     ArrivalSink,
@@ -26,11 +25,13 @@ from humanoid_recorder.ros.ingest import (
     SubscriptionTable,
     arrival_from,
 )
+from humanoid_recorder.ros.wait_set import SubscriptionWaitSet
 
 # rclpy's annotations leave out that nothing may be there to take.
 _Take = Callable[[type[Any], bool], tuple[bytes, MessageInfo] | None]
 
-PAUSE_S = 0.003
+PAUSE_S = 0.010
+"""Between two turns; a request ends it. Tried from 2 to 10 ms: the fewer turns, the less they cost."""
 _WAIT_NS = 500_000_000
 _MOST_PER_TURN = 1000
 """Messages taken from one subscription before the others get their turn."""
@@ -47,10 +48,11 @@ class WaitSetIngest:
     def __init__(self, node: Node, sink: ArrivalSink) -> None:
         self._sink = sink
         self._table = SubscriptionTable(node, sink)
-        self._context = cast("rclpy_implementation.Context", node.context.handle)
         self._requests: deque[Callable[[], None]] = deque()
         self._wake = node.create_guard_condition(lambda: None)
+        self._wait_set = SubscriptionWaitSet(node, self._wake)
         self._running = threading.Event()
+        self._asked = threading.Event()
         self._gate = threading.Lock()
         self._takes_requests = False
         self._thread = threading.Thread(target=self._run, name="ingest")
@@ -64,27 +66,30 @@ class WaitSetIngest:
     def stop(self) -> None:
         """Deliver what is already there, destroy the subscriptions and end the thread."""
         self._running.clear()
+        self._asked.set()
         self._wake.trigger()
         if self._thread.is_alive():
             self._thread.join()
 
     def flush(self) -> None:
-        """Deliver everything the middleware has received so far, and return when that is done."""
-        self._on_ingest_thread(self._take_and_read_events)
+        """Deliver what the middleware has received so far; return when that is done, or has taken too long."""
+        done = self._on_ingest_thread(self._take_all)
+        if not wait([done], timeout=FLUSH_S).not_done:
+            done.result()
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription; one on the same channel is replaced."""
-        self._on_ingest_thread(lambda: self._create(subscription))
+        self._on_ingest_thread(lambda: self._create(subscription)).result()
 
     def unsubscribe(self, channel_id: int) -> None:
         """Deliver what has been received on a channel and destroy its subscription."""
-        self._on_ingest_thread(lambda: self._close(channel_id))
+        self._on_ingest_thread(lambda: self._close(channel_id)).result()
 
     def links(self) -> Mapping[int, Link]:
         """Tell how each channel was connected when its events were read last."""
         return self._table.links
 
-    def _on_ingest_thread(self, action: Callable[[], None]) -> None:
+    def _on_ingest_thread(self, action: Callable[[], None]) -> Future[None]:
         """Have the ingest's thread do it between two waits: nothing may be destroyed while it is waited on."""
         done: Future[None] = Future()
 
@@ -100,80 +105,73 @@ class WaitSetIngest:
             if not self._takes_requests:
                 raise NOT_RUNNING
             self._requests.append(request)
+        self._asked.set()
         self._wake.trigger()
-        done.result()
+        return done
 
     def _create(self, subscription: Subscription) -> None:
-        self._take(subscription.channel_id)
+        self._take_from([subscription.channel_id])
+        self._wait_set.release()
         self._table.create(subscription, _never_called)
+        self._wait_set.hold(self._table.items())
 
     def _close(self, channel_id: int) -> None:
-        self._take(channel_id)
+        self._take_from([channel_id])
+        self._wait_set.release()
         self._table.destroy(channel_id)
-
-    def _take_and_read_events(self) -> None:
-        self._take_all()
-        self._table.read_events()
+        self._wait_set.hold(self._table.items())
 
     def _take_all(self) -> None:
-        for channel_id in self._table.channel_ids():
-            self._take(channel_id)
+        looked_ns = time.monotonic_ns()
+        if self._take_from(self._table.channel_ids()):
+            self._sink.drained(looked_ns)
+        self._table.read_events()
 
     def _run(self) -> None:
         events_due_s = 0.0
         try:
+            self._wait_set.hold(self._table.items())
             while self._running.is_set():
                 self._answer_requests()
-                looked_ns, is_drained = time.monotonic_ns(), True
-                for channel_id in self._wait():
-                    is_drained &= self._take(channel_id)
-                if is_drained:
+                looked_ns = time.monotonic_ns()
+                if self._take_from(self._wait_set.wait(_WAIT_NS)):
                     self._sink.drained(looked_ns)
                 if time.monotonic() >= events_due_s:
                     self._table.read_events()
                     events_due_s = time.monotonic() + POLL_EVENTS_S
-                time.sleep(PAUSE_S)
-            self._take_and_read_events()
+                self._asked.wait(PAUSE_S)
+            self._take_all()
         except Exception as error:  # whatever it is, a recorder that silently takes nothing would be worse
             self._sink.ingest_failed(error)
         with self._gate:
             self._takes_requests = False
         self._answer_requests()
+        self._wait_set.release()
         for channel_id in self._table.channel_ids():
             self._table.destroy(channel_id)
 
     def _answer_requests(self) -> None:
+        self._asked.clear()
         while self._requests:
             self._requests.popleft()()
 
-    def _wait(self) -> list[int]:
-        """Block until a subscription has something; returns the channels that do."""
-        # A wait set is filled anew before every wait: rcl clears the entries that were not ready, and waiting on a
-        # cleared one crashes.
-        wait_set = rclpy_implementation.WaitSet(len(self._table.items()), 1, 0, 0, 0, 0, self._context)
-        with contextlib.ExitStack() as held:
-            wait_set.clear_entities()
-            indexes = {}
-            for channel_id, subscription in self._table.items():
-                held.enter_context(subscription.handle)
-                indexes[channel_id] = wait_set.add_subscription(subscription.handle)
-            held.enter_context(self._wake.handle)
-            wait_set.add_guard_condition(self._wake.handle)
-            wait_set.wait(_WAIT_NS)
-            return [channel_id for channel_id, index in indexes.items() if wait_set.is_ready("subscription", index)]
+    def _take_from(self, channel_ids: Iterable[int]) -> bool:
+        """Hand over what waits on these channels, in one go; returns False where it was too much for one turn."""
+        batches = [(channel_id, arrivals) for channel_id in channel_ids if (arrivals := self._take(channel_id))]
+        if batches:
+            self._sink.accept(batches)
+        return all(len(arrivals) < _MOST_PER_TURN for _, arrivals in batches)
 
-    def _take(self, channel_id: int) -> bool:
-        """Take everything that waits on one channel; returns False where it was too much for one turn."""
+    def _take(self, channel_id: int) -> list[Arrival]:
+        """Take what waits on one channel, if it is not too much for one turn."""
+        arrivals: list[Arrival] = []
         subscription = self._table.get(channel_id)
         if subscription is None:
-            return True
+            return arrivals
         take, message = cast("_Take", subscription.handle.take_message), subscription.msg_type
-        arrivals: list[Arrival] = []
         while len(arrivals) < _MOST_PER_TURN and (taken := take(message, True)) is not None:
             arrivals.append(arrival_from(*taken))
-        if arrivals:
-            self._sink.accept(channel_id, arrivals)
-        return len(arrivals) < _MOST_PER_TURN
+        return arrivals
 
 
 def _never_called(_message: bytes, _info: MessageInfo) -> None:

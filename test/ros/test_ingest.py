@@ -20,7 +20,7 @@ from humanoid_recorder.core.graph import Link
 from humanoid_recorder.core.qos import Durability, QosRequest, Reliability
 from humanoid_recorder.core.samples import Arrival
 from humanoid_recorder.ros.executor_ingest import ExecutorIngest
-from humanoid_recorder.ros.ingest import Ingest, Subscription
+from humanoid_recorder.ros.ingest import Batch, Ingest, Subscription
 from humanoid_recorder.ros.qos import LATCHED
 from humanoid_recorder.ros.wait_set_ingest import WaitSetIngest
 
@@ -43,11 +43,12 @@ class Sink:
         self.lost: Counter[int] = Counter()
         self.drained_until_ns = 0
 
-    def accept(self, channel_id: int, arrivals: Sequence[Arrival]) -> None:
+    def accept(self, batches: Sequence[Batch]) -> None:
         self.threads.add(threading.get_ident())
         if self.fail_with is not None:
             raise self.fail_with
-        self.arrivals[channel_id].extend(arrivals)
+        for channel_id, arrivals in batches:
+            self.arrivals[channel_id].extend(arrivals)
 
     def middleware_lost(self, channel_id: int, messages: int) -> None:
         self.lost[channel_id] += messages

@@ -112,7 +112,7 @@ class Rig:
                 alignment=alignment,
             ),
             provenance=lambda: PROVENANCE,
-            flush=self.take_waiting,
+            flush=self.drain,
             on_change=self._on_change,
         )
 
@@ -139,7 +139,7 @@ class Rig:
             raise self.flush_error
         waiting, self._waiting = self._waiting, []
         for channel_id, arrival in waiting:
-            self.recorder.intake.accept(channel_id, [arrival])
+            self.recorder.intake.accept([(channel_id, [arrival])])
 
     def drain(self) -> None:
         """Have the ingest take everything, and know that it has."""

@@ -68,9 +68,17 @@ class Gate:
         self.intake.begin(episode)
         return episode
 
-    def end(self, episode: LiveEpisode, *, waits_for_tails: bool = False) -> None:
+    def end(self, episode: LiveEpisode, *, waits_for_tails: bool = False, is_drained: bool = True) -> None:
         episode.stop = Stop(End.STOPPED, self.intake.clock.now_ns())
+        if is_drained:
+            self.intake.drained(self.monotonic_ns)
         self.intake.end(episode, on_end=lambda: self.ended.append(episode.id), waits_for_tails=waits_for_tails)
+
+    def accept(self, channel_id: int, arrivals: list[Arrival], *, is_drained: bool = True) -> None:
+        """Deliver messages of one channel, and by default say that nothing else waits."""
+        self.intake.accept([(channel_id, arrivals)])
+        if is_drained:
+            self.intake.drained(self.monotonic_ns)
 
     def queued(self) -> list[Sample]:
         items = self.queue.take(enough_bytes=0, max_wait_s=0)
@@ -118,14 +126,14 @@ def test_a_message_gets_its_three_times_and_its_number(make_gate: MakeGate) -> N
     gate = make_gate()
     gate.begin()
     gate.pass_ns(10 * MS)
-    gate.intake.accept(JOINTS, [gate.arrival(b"bytes", received_ns=gate.wall_ns - MS, sequence=12)])
+    gate.accept(JOINTS, [gate.arrival(b"bytes", received_ns=gate.wall_ns - MS, sequence=12)])
     assert gate.queued() == [Sample(JOINTS, b"bytes", EPOCH + 9 * MS, EPOCH + 9 * MS - 50, None, 12)]
 
 
 def test_without_a_source_time_the_publish_time_is_the_log_time(make_gate: MakeGate) -> None:
     gate = make_gate()
     gate.begin()
-    gate.intake.accept(JOINTS, [gate.arrival(source_ns=0)])
+    gate.accept(JOINTS, [gate.arrival(source_ns=0)])
     (sample,) = gate.queued()
     assert sample.publish_ns == sample.log_ns
 
@@ -135,17 +143,17 @@ def test_stamps_are_read_by_the_rule_of_the_stream(make_gate: MakeGate, make_cha
     stamped = make_channel(9, "headset", stamp=FieldStamp(4, "uint32", "ms"))
     gate.intake.set_channel(stamped, is_new_subscription=True)
     episode = gate.begin()
-    gate.intake.accept(9, [gate.arrival(b"\0\1\0\0\7\0\0\0"), gate.arrival(b"\0\1\0\0")])
+    gate.accept(9, [gate.arrival(b"\0\1\0\0\7\0\0\0"), gate.arrival(b"\0\1\0\0")])
     assert [sample.stamp_ns for sample in gate.queued()] == [7 * MS, None]
     assert episode.account(9).unstamped == 1
 
 
 def test_before_the_start_and_after_the_end_nothing_is_queued_but_it_is_noticed(make_gate: MakeGate) -> None:
     gate = make_gate()
-    gate.intake.accept(JOINTS, [gate.arrival(b"1"), gate.arrival(b"22")])
+    gate.accept(JOINTS, [gate.arrival(b"1"), gate.arrival(b"22")])
     gate.end(gate.begin())
     gate.pass_ns(S)
-    gate.intake.accept(JOINTS, [gate.arrival(b"333")])
+    gate.accept(JOINTS, [gate.arrival(b"333")])
     assert gate.queued() == []
     activity = gate.intake.activity()[JOINTS]
     assert (activity.received, activity.bytes, activity.last_log_ns) == (3, 6, EPOCH + S)
@@ -157,8 +165,8 @@ def test_what_was_received_before_the_start_and_taken_after_it_is_not_of_the_epi
     gate.pass_ns(2 * MS)
     episode = gate.begin()
     gate.pass_ns(1 * MS)
-    gate.intake.accept(JOINTS, [*waiting, gate.arrival(b"after")])
-    gate.intake.accept(JOINTS, waiting)
+    gate.accept(JOINTS, [*waiting, gate.arrival(b"after")])
+    gate.accept(JOINTS, waiting)
     assert [sample.data for sample in gate.queued()] == [b"after"]
     assert (episode.account(JOINTS).received, episode.account(JOINTS).lost) == (1, 0)
 
@@ -169,7 +177,7 @@ def test_a_latched_message_received_before_the_start_and_taken_after_it_is_repla
     gate.pass_ns(2 * MS)
     episode = gate.begin()
     gate.pass_ns(1 * MS)
-    gate.intake.accept(DESCRIPTION, [waiting])
+    gate.accept(DESCRIPTION, [waiting])
     (sample,) = gate.queued()
     assert (sample.data, sample.log_ns, sample.publish_ns) == (b"urdf", episode.start_ns, EPOCH - 50)
     account = episode.account(DESCRIPTION)
@@ -180,13 +188,13 @@ def test_a_latched_message_received_before_the_start_and_taken_after_it_is_repla
 def test_a_pre_roll_has_no_hole_before_the_start(make_gate: MakeGate) -> None:
     """The last messages before it have been received and not yet been taken."""
     gate = make_gate(pre_roll_ns=S)
-    gate.intake.accept(JOINTS, [gate.arrival(b"1")])
+    gate.accept(JOINTS, [gate.arrival(b"1")])
     gate.pass_ns(2 * MS)
     waiting = gate.arrival(b"2")
     gate.pass_ns(1 * MS)
     episode = gate.begin()
     gate.pass_ns(1 * MS)
-    gate.intake.accept(JOINTS, [waiting, gate.arrival(b"3")])
+    gate.accept(JOINTS, [waiting, gate.arrival(b"3")])
     assert [sample.data for sample in gate.queued()] == [b"1", b"2", b"3"]
     assert (episode.start_ns, episode.first_ns) == (EPOCH + 3 * MS, EPOCH)
     assert (episode.account(JOINTS).received, episode.account(JOINTS).lost) == (3, 0)
@@ -194,7 +202,7 @@ def test_a_pre_roll_has_no_hole_before_the_start(make_gate: MakeGate) -> None:
 
 def test_a_pre_roll_reaches_back_from_the_start_and_not_from_the_last_message(make_gate: MakeGate) -> None:
     gate = make_gate(pre_roll_ns=S)
-    gate.intake.accept(JOINTS, [gate.arrival(b"an hour ago")])
+    gate.accept(JOINTS, [gate.arrival(b"an hour ago")])
     gate.pass_ns(3600 * S)
     episode = gate.begin()
     assert gate.queued() == []
@@ -203,7 +211,7 @@ def test_a_pre_roll_reaches_back_from_the_start_and_not_from_the_last_message(ma
 
 def test_a_pre_roll_moves_with_the_clock_when_that_is_set_before_the_start(make_gate: MakeGate) -> None:
     gate = make_gate(pre_roll_ns=S)
-    gate.intake.accept(JOINTS, [gate.arrival(b"1")])
+    gate.accept(JOINTS, [gate.arrival(b"1")])
     gate.pass_ns(10 * MS)
     gate.wall_ns += 3600 * S
     episode = gate.begin()
@@ -215,18 +223,18 @@ def test_a_pre_roll_moves_with_the_clock_when_that_is_set_before_the_start(make_
 @pytest.mark.parametrize("step_ns", [3600 * S, -3600 * S])
 def test_a_clock_set_while_recording_neither_moves_nor_loses_a_message(make_gate: MakeGate, step_ns: int) -> None:
     gate = make_gate()
-    gate.intake.accept(DESCRIPTION, [gate.arrival()])
+    gate.accept(DESCRIPTION, [gate.arrival()])
     episode = gate.begin()
     gate.pass_ns(5 * S)
-    gate.intake.accept(JOINTS, [gate.arrival(b"1")])
+    gate.accept(JOINTS, [gate.arrival(b"1")])
     gate.pass_ns(MS)
     waiting = [gate.arrival(b"2"), gate.arrival(b"3")]
     gate.wall_ns += step_ns
     gate.pass_ns(MS)
-    gate.intake.accept(DESCRIPTION, waiting[:1])
-    gate.intake.accept(JOINTS, waiting[1:])
+    gate.accept(DESCRIPTION, waiting[:1])
+    gate.accept(JOINTS, waiting[1:])
     gate.pass_ns(MS)
-    gate.intake.accept(JOINTS, [gate.arrival(b"4")])
+    gate.accept(JOINTS, [gate.arrival(b"4")])
     logged = {sample.data: sample.log_ns - episode.start_ns for sample in gate.queued()}
     assert logged[b"1"] == 5 * S
     assert all(5 * S <= logged[data] <= 5 * S + 2 * MS for data in (b"2", b"3"))
@@ -241,19 +249,19 @@ def test_loss_is_unknown_where_several_publishers_cannot_be_told_apart(
     gate = make_gate(pre_roll_ns=S)
     two = make_channel(JOINTS, "joints", publishers=("/a", "/b"))
     gate.intake.set_channel(two, is_new_subscription=False)
-    gate.intake.accept(JOINTS, [gate.arrival(publisher=None)])
+    gate.accept(JOINTS, [gate.arrival(publisher=None)])
     only_pre_roll = gate.begin()
     assert only_pre_roll.account(JOINTS).lost_reason == NO_PUBLISHER_ID
     gate.end(only_pre_roll)
     episode = gate.begin()
-    gate.intake.accept(JOINTS, [gate.arrival(publisher=None), gate.arrival(publisher=None)])
+    gate.accept(JOINTS, [gate.arrival(publisher=None), gate.arrival(publisher=None)])
     assert (episode.account(JOINTS).received, episode.account(JOINTS).lost) == (2, None)
 
 
 def test_loss_is_known_for_one_publisher_that_has_no_identity(make_gate: MakeGate) -> None:
     gate = make_gate()
     episode = gate.begin()
-    gate.intake.accept(JOINTS, [gate.arrival(publisher=None, sequence=n) for n in (1, 2, 5)])
+    gate.accept(JOINTS, [gate.arrival(publisher=None, sequence=n) for n in (1, 2, 5)])
     assert episode.account(JOINTS).lost == 2
 
 
@@ -262,9 +270,9 @@ def test_a_channel_keeps_its_counts_when_it_is_subscribed_anew(
 ) -> None:
     gate = make_gate()
     episode = gate.begin()
-    gate.intake.accept(JOINTS, [gate.arrival()])
+    gate.accept(JOINTS, [gate.arrival()])
     gate.intake.set_channel(make_channel(JOINTS, "joints"), is_new_subscription=True)
-    gate.intake.accept(JOINTS, [gate.arrival()])
+    gate.accept(JOINTS, [gate.arrival()])
     assert gate.intake.activity()[JOINTS].received == 2
     assert episode.account(JOINTS).received == 2
 
@@ -289,7 +297,7 @@ def fast_stream(gate: Gate, *data: bytes) -> None:
     """Let joints arrive every 10 ms."""
     for each in data:
         gate.pass_ns(10 * MS)
-        gate.intake.accept(JOINTS, [gate.arrival(each)])
+        gate.accept(JOINTS, [gate.arrival(each)])
 
 
 def test_a_message_received_before_the_stop_and_delivered_after_it_is_of_the_episode(make_gate: MakeGate) -> None:
@@ -300,7 +308,7 @@ def test_a_message_received_before_the_stop_and_delivered_after_it_is_of_the_epi
     gate.pass_ns(MS)
     gate.end(episode, waits_for_tails=True)
     gate.pass_ns(MS)
-    gate.intake.accept(JOINTS, [waiting, gate.arrival(b"4")])
+    gate.accept(JOINTS, [waiting, gate.arrival(b"4")])
     samples, done = gate.queued_and_done()
     assert ([sample.data for sample in samples], done) == ([b"1", b"2", b"3"], ["bag0"])
     account = episode.account(JOINTS)
@@ -338,7 +346,7 @@ def test_there_is_no_wait_for_a_slow_stream_or_when_told_not_to(make_gate: MakeG
     gate = make_gate()
     episode = gate.begin()
     if waits_for_tails:
-        gate.intake.accept(JOINTS, [gate.arrival(b"the only one")])
+        gate.accept(JOINTS, [gate.arrival(b"the only one")])
     else:
         fast_stream(gate, b"1", b"2")
     gate.end(episode, waits_for_tails=waits_for_tails)
@@ -357,7 +365,7 @@ def test_the_next_episode_begins_at_once_and_late_messages_still_find_the_last(m
     gate.pass_ns(MS)
     second = gate.begin()
     gate.pass_ns(MS)
-    gate.intake.accept(JOINTS, [*waiting, gate.arrival(b"5")])
+    gate.accept(JOINTS, [*waiting, gate.arrival(b"5")])
     fast_stream(gate, b"6")
     assert gate.by_bag() == {"bag0": [b"1", b"2", b"3"], "bag1": [b"5", b"6"]}
     for episode, received in ((first, 3), (second, 2)):
@@ -374,7 +382,7 @@ def test_a_late_message_of_a_stopped_episode_is_not_in_the_pre_roll_of_the_next(
     gate.pass_ns(MS)
     gate.end(first, waits_for_tails=True)
     gate.pass_ns(MS)
-    gate.intake.accept(JOINTS, [waiting, gate.arrival(b"4")])
+    gate.accept(JOINTS, [waiting, gate.arrival(b"4")])
     second = gate.begin()
     assert gate.by_bag() == {"bag0": [b"1", b"2", b"3"], "bag1": [b"4"]}
     account = second.account(JOINTS)
@@ -395,11 +403,11 @@ def test_where_an_unnamed_publisher_is_replaced_between_episodes_its_numbers_are
     make_gate: MakeGate, make_channel: "MakeChannel"
 ) -> None:
     gate = make_gate()
-    gate.intake.accept(JOINTS, [gate.arrival(publisher=None, sequence=3)])
+    gate.accept(JOINTS, [gate.arrival(publisher=None, sequence=3)])
     replaced = replace(make_channel(JOINTS, "joints"), publisher_gids=(b"new",))
     gate.intake.set_channel(replaced, is_new_subscription=False)
     episode = gate.begin()
-    gate.intake.accept(JOINTS, [gate.arrival(publisher=None, sequence=9)])
+    gate.accept(JOINTS, [gate.arrival(publisher=None, sequence=9)])
     account = episode.account(JOINTS)
     assert (account.received, account.lost, account.head) == (1, 0, Head.JOINED_LATE)
 
@@ -412,3 +420,37 @@ def test_nobody_waits_for_the_end_of_our_own_events(make_gate: MakeGate) -> None
     assert gate.queued_and_done()[1] == ["bag0"]
     account = episode.account(EVENTS_CHANNEL_ID)
     assert (account.received, account.lost, account.head, account.tail) == (1, 0, Head.WHOLE, Tail.CLOSED)
+
+
+def test_while_a_backlog_is_being_taken_the_end_waits_for_what_was_received_before_the_stop(
+    make_gate: MakeGate,
+) -> None:
+    gate = make_gate()
+    episode = gate.begin()
+    fast_stream(gate, b"1", b"2")
+    waiting = gate.arrival(b"3")
+    gate.pass_ns(MS)
+    gate.end(episode, waits_for_tails=True, is_drained=False)
+    gate.pass_ns(500 * MS)
+    gate.intake.end_overdue_waits()
+    assert gate.queued_and_done()[1] == []
+    gate.accept(JOINTS, [waiting], is_drained=False)
+    gate.intake.end_overdue_waits()
+    samples, done = gate.queued_and_done()
+    assert ([sample.data for sample in samples], done) == ([b"3"], [])
+    gate.intake.drained(gate.monotonic_ns)
+    gate.intake.end_overdue_waits()
+    assert gate.queued_and_done()[1] == ["bag0"]
+    assert episode.account(JOINTS).received == 3
+
+
+def test_a_backlog_that_never_ends_is_given_up(make_gate: MakeGate) -> None:
+    gate = make_gate()
+    episode = gate.begin()
+    fast_stream(gate, b"1", b"2")
+    gate.pass_ns(MS)
+    gate.end(episode, waits_for_tails=True, is_drained=False)
+    gate.pass_ns(2 * S)
+    gate.intake.end_overdue_waits()
+    assert gate.queued_and_done()[1] == ["bag0"]
+    assert episode.account(JOINTS).tail is Tail.UNKNOWN

@@ -1,6 +1,6 @@
 import pytest
 
-from humanoid_recorder.cli.timeline import strip
+from humanoid_recorder.cli.info_timeline import strip
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.inspection.bag_contents import read_contents
-from humanoid_recorder.inspection.timeline import LINES_SHOWN, read_timeline
+from humanoid_recorder.inspection.event_timeline import LINES_SHOWN, read_timeline
 
 if TYPE_CHECKING:
     from test.unit.inspection.conftest import MakeBag, Messages, Topic
