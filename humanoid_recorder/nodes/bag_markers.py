@@ -13,7 +13,7 @@ from rclpy.clock_type import ClockType
 from visualization_msgs.msg import MarkerArray
 
 from humanoid_recorder.inspection.bag_contents import read_contents
-from humanoid_recorder.inspection.timeline import Moment, read_timeline
+from humanoid_recorder.inspection.event_timeline import Moment, read_timeline
 from humanoid_recorder.inspection.topics import TIMELINE
 from humanoid_recorder.ros.markers import delete_all, text_marker
 from humanoid_recorder.ros.qos import LATCHED
