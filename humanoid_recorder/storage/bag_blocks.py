@@ -5,6 +5,7 @@ without one is looked through once, from record head to record head. What a dama
 """
 
 import shlex
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
@@ -13,15 +14,17 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from mcap.opcode import Opcode
-from mcap.records import ChunkIndex
+from mcap.records import ChunkIndex, Footer
 
 from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.storage.bag_reader import BagReader, TopicDescription, TopicKey, topic_key
 from humanoid_recorder.storage.mcap_file import MAGIC
 from humanoid_recorder.storage.mcap_scan_chunk import MESSAGE_FIELDS, RECORD_HEAD, ChunkHead, parse
-from humanoid_recorder.storage.mcap_scan_records import DamagedFile
+from humanoid_recorder.storage.mcap_scan_records import DamagedFile, parse_record
 from humanoid_recorder.storage.mcap_source import McapSource
 
+_FOOTER_BYTES = RECORD_HEAD.size + 20
+_CRC_BYTES = 4
 _LONGEST_RUN_BYTES = 1024 * 1024
 """A run of messages outside of chunks is cut here, so that a block stays small."""
 
@@ -103,6 +106,7 @@ class BagBlocks:
         try:
             for number, source in enumerate(self._sources):
                 self._files.append(self._open_files.enter_context(DamagedFile(source.path)))
+                _check_summary(self._files[-1], source.path)
                 found = self._indexed(source, number) if source.chunk_indexes else self._looked_through(source, number)
                 self.blocks.extend(found)
         except OSError as error:
@@ -208,5 +212,23 @@ class BagBlocks:
         if record is None:
             raise BagReadError(
                 f"{source.path} is damaged at byte {at}, and it has no index that would tell what follows.",
-                remedy=f"Recover what it holds: humanoid-recorder recover {shlex.quote(str(source.path))}",
+                remedy=_remedy(source.path),
             )
+
+
+def _check_summary(file: DamagedFile, path: Path) -> None:
+    """Refuse a file whose summary is not what was written: topics and chunks would be missing without a word."""
+    end = file.size - len(MAGIC)
+    footer = parse_record(file.read(max(0, end - _FOOTER_BYTES), _FOOTER_BYTES))
+    if not isinstance(footer, Footer) or footer.summary_start > end:
+        raise BagReadError(f"{path} is damaged: it has no footer.", remedy=_remedy(path))
+    if footer.summary_start and footer.summary_crc:
+        summary = file.read(footer.summary_start, end - footer.summary_start)
+        if zlib.crc32(summary[:-_CRC_BYTES]) != footer.summary_crc:
+            raise BagReadError(
+                f"{path} is damaged: its index and summary do not match their checksum.", remedy=_remedy(path)
+            )
+
+
+def _remedy(path: Path) -> str:
+    return f"Recover what it holds: humanoid-recorder recover {shlex.quote(str(path))}"
