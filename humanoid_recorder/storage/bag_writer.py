@@ -192,9 +192,7 @@ class BagWriter:
         )
         self._topics[topic.channel_id] = topic
         words = "".join((topic.name, topic.type, topic.type_hash, qos)).encode()
-        self._metadata_bytes += (
-            _METADATA_BYTES_PER_TOPIC + len(words) + _METADATA_INDENT_BYTES * len(qos.splitlines())
-        )
+        self._metadata_bytes += _METADATA_BYTES_PER_TOPIC + len(words) + _METADATA_INDENT_BYTES * len(qos.splitlines())
 
     def write(self, samples: Sequence[Sample]) -> None:
         """Take messages in, in the order given; full chunks are written and synced before this returns.
