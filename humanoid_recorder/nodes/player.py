@@ -1,5 +1,6 @@
 """The player node: services, settable parameters and ``~/state`` around a ``Player``."""
 
+import gc
 import sys
 import threading
 import time
@@ -114,6 +115,7 @@ class PlayerNode(RunnableNode):
         try:
             with self._feed:
                 self._wait_for_subscribers()
+                gc.freeze()  # looking through all that the start has made would hold up messages for tens of ms
                 self._report.begin()
                 self._player.run()
             if self._is_closing.is_set():
