@@ -7,6 +7,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from humanoid_recorder.cli.record_session import count_of
 from humanoid_recorder.cli.record_table import Notice
 from humanoid_recorder.playback.state import LostState, Phase, PlayerState, TimingState
 
@@ -84,7 +85,7 @@ def describe_end(state: PlayerState) -> Text:
     """Say what was played."""
     how = "Played" if state.phase is Phase.FINISHED else f"Stopped at {state.position_s:.1f} s"
     passes = f" in {state.passes} passes" if state.passes > 1 else ""
-    return Text(f"{how}: {state.sent:,} messages on {len(state.topics)} topics{passes}{_late(state.timing)}")
+    return Text(f"{how}: {_amount(state)}{passes}{_late(state.timing)}")
 
 
 def clock(seconds: float) -> str:
@@ -112,7 +113,11 @@ def _head(state: PlayerState, position_s: float) -> Text:
 def _counts(state: PlayerState) -> Text:
     if state.phase is Phase.WAITING and state.unheard:
         return _line(f"nobody has subscribed to {', '.join(state.unheard)}")
-    return _line(f"{state.sent:,} messages on {len(state.topics)} topics{_late(state.timing)}")
+    return _line(f"{_amount(state)}{_late(state.timing)}")
+
+
+def _amount(state: PlayerState) -> str:
+    return f"{count_of(state.sent, 'message')} on {count_of(len(state.topics), 'topic')}"
 
 
 def _late(timing: TimingState) -> str:

@@ -62,7 +62,7 @@ def test_a_signal_ends_it_in_order(command: "StartCommand", bag: Path, number: s
     play.wait_for("Waiting for subscribers of /words")
     play.signal(number)
     assert play.wait() == 0, play.stderr
-    assert "Stopped at 0.0 s: 0 messages on 1 topics" in play.stdout
+    assert "Stopped at 0.0 s: 0 messages on 1 topic" in play.stdout
 
 
 def test_a_damaged_bag_plays_as_far_as_it_can_be_read_and_ends_with_1(command: "StartCommand", bag: Path) -> None:
@@ -111,7 +111,7 @@ def test_keys_pause_step_seek_and_change_the_rate(terminal: "StartTerminal", bag
     screen = terminal("play", str(bag), "--paused", "--delay", "0")
     screen.wait_for(r" PAUSED +x1 [^\n]*\n00:00\.0 ")
     screen.press("s")
-    screen.wait_for("1 messages on 1 topics")
+    screen.wait_for("1 message on 1 topic")
     screen.press("\x1b[C")  # the right arrow
     screen.wait_for(r"\n00:01\.0 ")
     screen.press("-")
@@ -130,5 +130,5 @@ def test_keys_pause_step_seek_and_change_the_rate(terminal: "StartTerminal", bag
 def test_at_the_end_of_the_bag_the_terminal_is_given_back(terminal: "StartTerminal", bag: Path) -> None:
     screen = terminal("play", str(bag), "--delay", "0")
     assert screen.wait() == 0
-    assert f"Played: {MESSAGES} messages on 1 topics, late by " in screen.text
+    assert f"Played: {MESSAGES} messages on 1 topic, late by " in screen.text
     assert screen.settings() == screen.settings_before
