@@ -17,7 +17,7 @@ def start_record(episode: LiveEpisode, *, session: str, provenance: ProvenanceRe
 
 
 def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> EpisodeFile:
-    """Complete the record of an episode whose last chunk is on disk.
+    """Complete the record of an episode whose last chunk is on disk, but for what was made of its messages beside.
 
     Args:
         episode: Begun and stopped; everything has been written or dropped.
@@ -53,8 +53,6 @@ def stop_record(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Episode
             "ledger": {_account_name(episode, channel_id): account for channel_id, account in accounts.items()},
             "latched": tuple(episode.latched),
             "findings": tuple(episode.findings),
-            "clocks": episode.clock_accounts(),
-            "alignment": None if episode.frames is None else episode.frames.quality(),
             "streams_joined_later": joined,
             "sha256": {f"{episode.id}_0.mcap": None},
         }

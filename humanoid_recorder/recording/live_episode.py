@@ -1,8 +1,9 @@
 """An episode while it is being recorded: its identity, its labels, and the account of its messages."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from humanoid_recorder.core.findings import Finding, LatchedReplay
 from humanoid_recorder.core.labels import End, Labels, Outcome
@@ -16,6 +17,9 @@ from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
 QUEUE_FULL = "queue_full"
+FRAMES_FAILED, CLOCKS_FAILED = "frames_failed", "clocks_failed"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class LiveEpisode:
     """Its record as it was written at the start."""
     clocks: ClockWatch = field(init=False)
     """Knows how far the clock of each stream is off; belongs to the writer thread."""
+    failed: set[str] = field(default_factory=set)
+    """What was attempted beside the recording and failed; see ``attempt``."""
 
     def __post_init__(self) -> None:
         self.clocks = ClockWatch(None if self.frames is None else self.frames.plan)
@@ -88,6 +94,26 @@ class LiveEpisode:
         if not any(finding.check == QUEUE_FULL for finding in self.findings):
             text = "the queue was full, because the disk did not keep up: messages were dropped (see the ledger)"
             self.findings.append(Finding(sample.log_ns, QUEUE_FULL, text))
+
+    def attempt(self, check: str, work: Callable[[], T], *, otherwise: T, at_ns: int) -> T:
+        """Do what is made of the messages beside writing them: a mistake in it must not cost the messages.
+
+        Args:
+            check: Name of the finding if it fails; then nothing under this name is attempted again.
+            work: What to do; it does not touch the disk.
+            otherwise: The result when it fails.
+            at_ns: Log time, ns since the epoch.
+        """
+        if check in self.failed:
+            return otherwise
+        try:
+            return work()
+        except Exception as error:
+            self.failed.add(check)
+            self.findings.append(
+                Finding(at_ns, check, f"given up from here on, by a mistake in the program: {error!r}")
+            )
+            return otherwise
 
     def settle(self) -> None:
         """Close the account of every channel: what is not in the bag by now has been dropped."""

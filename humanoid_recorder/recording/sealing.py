@@ -1,15 +1,21 @@
 """An episode's record on the disk, at its start and at its end: in the writer's thread, which may wait for the disk."""
 
 from dataclasses import replace
+from functools import partial
 
 from humanoid_recorder.core.errors import BagWriteError, HumanoidRecorderError
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End
+from humanoid_recorder.core.stream_clock import ClockAccount
 from humanoid_recorder.recording.episode_record import stop_record
-from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.live_episode import CLOCKS_FAILED, FRAMES_FAILED, LiveEpisode
 from humanoid_recorder.recording.middleware_loss import unseen_losses
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode
 from humanoid_recorder.storage.episode_file import EpisodeFile
+
+_Clocks = tuple[dict[str, ClockAccount], list[tuple[str, str]]]
+"""Of each stream, and what is wrong with them: the finding's name, and a sentence."""
+_NO_CLOCKS: _Clocks = ({}, [])
 
 RECORD_NAME = "humanoid_recorder"
 """Of the MCAP Metadata records that repeat ``episode.json``; the last one in the file holds."""
@@ -52,10 +58,12 @@ def seal_episode(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Sealed
 def _finish_frames(episode: LiveEpisode) -> None:
     if episode.frames is None or episode.stop is None or episode.is_broken:
         return
-    episode.bag.write(episode.frames.finish(episode.stop.at_ns))
+    at_ns = episode.stop.at_ns
+    finish = partial(episode.frames.finish, at_ns)
+    episode.bag.write(episode.attempt(FRAMES_FAILED, finish, otherwise=[], at_ns=at_ns))
     if episode.frames.too_late:
         text = f"{episode.frames.too_late} messages came too late for frames that had been written already"
-        episode.findings.append(Finding(episode.stop.at_ns, "frames_late", text))
+        episode.findings.append(Finding(at_ns, "frames_late", text))
 
 
 def describe(error: Exception) -> str:
@@ -71,11 +79,21 @@ def describe(error: Exception) -> str:
 
 def _settled_record(episode: LiveEpisode, queue_high_water_bytes: int) -> EpisodeFile:
     episode.settle()
-    episode.findings.extend(unseen_losses(episode))
-    file = stop_record(episode, queue_high_water_bytes=queue_high_water_bytes)
     at_ns = episode.start_ns if episode.stop is None else episode.stop.at_ns
-    clocks = tuple(Finding(at_ns, check, message) for check, message in episode.clocks.problems(file.clocks))
-    return file.model_copy(update={"findings": (*file.findings, *clocks)})
+    clocks, problems = episode.attempt(CLOCKS_FAILED, lambda: _clocks(episode), otherwise=_NO_CLOCKS, at_ns=at_ns)
+    quality = None
+    if episode.frames is not None:
+        quality = episode.attempt(FRAMES_FAILED, episode.frames.quality, otherwise=None, at_ns=at_ns)
+    found = [*unseen_losses(episode), *(Finding(at_ns, check, message) for check, message in problems)]
+    # Not twice: a bag that cannot be sealed gets its record a second time.
+    episode.findings.extend(finding for finding in found if finding not in episode.findings)
+    file = stop_record(episode, queue_high_water_bytes=queue_high_water_bytes)
+    return file.model_copy(update={"clocks": clocks, "alignment": quality})
+
+
+def _clocks(episode: LiveEpisode) -> _Clocks:
+    accounts = episode.clock_accounts()
+    return accounts, [*episode.clocks.problems(accounts)]
 
 
 def _leave_unfinished(episode: LiveEpisode, reason: str, queue_high_water_bytes: int) -> SealedEpisode:

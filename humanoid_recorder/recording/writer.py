@@ -7,7 +7,7 @@ from functools import partial
 
 from humanoid_recorder.core.queue import SampleQueue
 from humanoid_recorder.core.samples import Sample
-from humanoid_recorder.recording.live_episode import LiveEpisode
+from humanoid_recorder.recording.live_episode import CLOCKS_FAILED, FRAMES_FAILED, LiveEpisode
 
 _ENOUGH_BYTES = 512 * 1024
 _LONGEST_WAIT_S = 0.02
@@ -80,23 +80,30 @@ class WriterThread:
             self._write(run)
             if self._queue.took_all:
                 self._guarded(partial(self._write_frames, delivered_ns - _AVAILABLE_NS))
-            self._on_turn()
+            self._guarded(self._on_turn)
 
     def _write(self, samples: list[Sample]) -> None:
         episode = self._episode
         if episode is None or episode.is_broken:
             return  # what a broken bag did not take is counted as dropped when its account is settled
         self._guarded(lambda: episode.bag.write(samples))
-        if episode.frames is not None and not episode.is_broken:
-            episode.frames.feed(samples, episode.channels)
-        if not episode.is_broken:
-            episode.clocks.feed(samples, first_ns=episode.first_ns)
+        if samples and not episode.is_broken:
+            self._watch(episode, samples)
         self._guarded(lambda: episode.bag.close_chunk_if_due(time.monotonic_ns()))
+
+    def _watch(self, episode: LiveEpisode, samples: list[Sample]) -> None:
+        frames, clocks, at_ns = episode.frames, episode.clocks, samples[-1].log_ns
+        if frames is not None:
+            feed = partial(frames.feed, samples, episode.channels)
+            episode.attempt(FRAMES_FAILED, feed, otherwise=None, at_ns=at_ns)
+        feed = partial(clocks.feed, samples, first_ns=episode.first_ns)
+        episode.attempt(CLOCKS_FAILED, feed, otherwise=None, at_ns=at_ns)
 
     def _write_frames(self, until_ns: int) -> None:
         episode = self._episode
         if episode is not None and episode.frames is not None and not episode.is_broken:
-            episode.bag.write(episode.frames.advance(until_ns))
+            advance = partial(episode.frames.advance, until_ns)
+            episode.bag.write(episode.attempt(FRAMES_FAILED, advance, otherwise=[], at_ns=until_ns))
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Do something that may find the disk full or broken; the writer itself goes on whatever happens."""

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from humanoid_recorder.core.alignment.rules import ReferenceClock, StreamRule
+from humanoid_recorder.core.alignment.times import TimeSource
 from humanoid_recorder.core.errors import BagWriteError, CommandRefused, RosError, SessionError
 from humanoid_recorder.core.labels import End, Outcome
+from humanoid_recorder.core.streams import Stream
 from humanoid_recorder.recording import sealing
+from humanoid_recorder.recording.clock_watch import ClockWatch
+from humanoid_recorder.recording.frame_writer import FrameWriter
+from humanoid_recorder.spec.alignment_plan import AlignedStream, AlignmentPlan
 from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile, StopRecord
 from humanoid_recorder.storage.layout import SessionFolder, unfinished_path
 
 if TYPE_CHECKING:
-    from test.unit.recording.conftest import HeldSeal, Rig
+    from test.unit.recording.conftest import HeldSeal, MakeChannel, MakeRig, Rig
 
 JOINTS, CAMERA = 3, 4
 
@@ -205,6 +211,64 @@ def test_a_mistake_of_ours_in_writing_ends_the_episode_as_a_fault(
     assert joints.received == joints.written + joints.dropped
     assert joints.dropped > 0
     mistaken.clear()
+    assert_next_episode_works(rig)
+
+
+@pytest.mark.parametrize("method", ["feed", "advance", "finish", "quality"])
+def test_a_mistake_of_ours_in_making_frames_costs_the_frames_and_no_message(
+    make_rig: "MakeRig", make_channel: "MakeChannel", monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def mistake(*_: object) -> None:
+        raise OverflowError("a mistake")
+
+    monkeypatch.setattr(FrameWriter, method, mistake)
+    joints = AlignedStream(Stream("joints", "/joints", ""), StreamRule("joints"), TimeSource.LOG, is_declared=True)
+    rig = make_rig(alignment=AlignmentPlan((joints,), ReferenceClock(0), hold_off_ns=0))
+    rig.subscribe(make_channel(JOINTS, "joints"))
+    episode = rig.recorder.start()
+    rig.deliver(JOINTS, b"1")
+    rig.wait_for(lambda: episode.bag.message_counts.get(JOINTS))
+    rig.deliver(JOINTS, b"2")
+    rig.recorder.stop()
+    rig.wait_until_sealed()
+    file = rig.file(episode.id)
+    assert (stop_of(file).end, rig.recorder.fault) == (End.STOPPED, "")
+    assert rig.data(episode.id, "/joints") == [b"1", b"2"]
+    assert [finding.check for finding in file.findings] == ["frames_failed"]
+    assert "OverflowError('a mistake')" in file.findings[0].message
+
+
+@pytest.mark.parametrize("method", ["feed", "accounts", "problems"])
+def test_a_mistake_of_ours_in_watching_clocks_costs_their_account_and_no_message(
+    rig: "Rig", monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def mistake(*_: object, **__: object) -> None:
+        raise OverflowError("a mistake")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClockWatch, method, mistake)
+        episode = rig.recorder.start()
+        rig.deliver(JOINTS, b"1")
+        rig.recorder.stop()
+        rig.wait_until_sealed()
+    file = rig.file(episode.id)
+    assert (stop_of(file).end, rig.recorder.fault, file.clocks) == (End.STOPPED, "", {})
+    assert rig.data(episode.id, "/joints") == [b"1"]
+    assert [finding.check for finding in file.findings] == ["clocks_failed"]
+    assert_next_episode_works(rig)
+
+
+def test_a_mistake_of_ours_between_two_turns_of_the_writer_is_a_fault_and_the_writer_goes_on(
+    rig: "Rig", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistake() -> None:
+        raise KeyError("a mistake")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.recorder.intake, "end_overdue_waits", mistake)
+        rig.recorder.start()
+        rig.wait_for(lambda: rig.recorder.live() is None)
+        assert "KeyError('a mistake')" in rig.recorder.fault
     assert_next_episode_works(rig)
 
 
