@@ -20,8 +20,6 @@ from humanoid_recorder.core.errors import RosError, SpecError
 
 ParameterValue = bool | float | str | list[str]
 
-_END_S = 6.0
-"""A node ends within 4 s; after this it is taken for hung."""
 _LOG_TAIL_BYTES = 4096
 _STDERR = 2
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -80,6 +78,8 @@ class NodeRequest:
     name: str
     namespace: str
     parameters: Mapping[str, ParameterValue]
+    end_s: float = 6.0
+    """A node ends within 4 s; after this it is taken for hung."""
 
 
 class NodeChild:
@@ -97,6 +97,7 @@ class NodeChild:
         self.instance = secrets.token_hex(4)
         """Stands in every state of this child; a twin's differs."""
         self.what = request.what
+        self._end_s = request.end_s
         self._was_killed = False
         self._folder = tempfile.TemporaryDirectory(prefix="humanoid_recorder_")
         folder = Path(self._folder.name)
@@ -119,7 +120,7 @@ class NodeChild:
         finally:
             self._folder.cleanup()
         if self._was_killed:
-            print(f"The {self.what} did not end within {_END_S:g} s and was killed.", file=sys.stderr)
+            print(f"The {self.what} did not end within {self._end_s:g} s and was killed.", file=sys.stderr)
 
     def is_running(self) -> bool:
         """Whether the process is alive."""
@@ -136,7 +137,7 @@ class NodeChild:
             return
         self._process.send_signal(number)
         try:
-            self._process.wait(_END_S)
+            self._process.wait(self._end_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -12,6 +12,8 @@ from humanoid_recorder.core.labels import Labels
 from humanoid_recorder.core.topics import compile_pattern
 
 _TOPIC = re.compile(r"/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_END_S = 30.0
+"""What a slow disk is given, as by ``record.launch.py``: a recorder that is killed loses what waits in its queue."""
 _NODE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -76,6 +78,7 @@ class RecordRequest:
             name=self.name,
             namespace=self.namespace,
             parameters=self.parameters(attended=attended),
+            end_s=_END_S,
         )
 
     def parameters(self, *, attended: bool) -> dict[str, ParameterValue]:

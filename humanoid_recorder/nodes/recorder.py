@@ -35,6 +35,7 @@ from humanoid_recorder.nodes.recorder_parameters import (
 )
 from humanoid_recorder.nodes.recorder_services import RecorderServices
 from humanoid_recorder.nodes.twin_watch import DISCOVERY_S, TwinWatch
+from humanoid_recorder.recording.episode_recorder import EpisodeRecorder
 from humanoid_recorder.recording.name_claim import NameClaim
 from humanoid_recorder.recording.state import Phase, RecorderState
 from humanoid_recorder.recording.state_builder import inactive_state
@@ -58,6 +59,8 @@ class Recorder(LifecycleNode, RunnableNode):
         self._stop = stop
         self._lock = threading.RLock()
         self._active: ActiveRecorder | None = None
+        self._unfinished: list[EpisodeRecorder] = []
+        """Closed, and still at work since the disk is too slow."""
         self._settings: RecorderParameters | None = None
         self._idle_state: RecorderState | None = None
         self._exit_code = EXIT_BAD
@@ -114,6 +117,11 @@ class Recorder(LifecycleNode, RunnableNode):
             self._deactivate(reason)
             self._claim.release()
 
+    def linger(self) -> None:
+        """Wait for a disk that was too slow; launch and systemd say by SIGKILL how long they have patience."""
+        for recorder in self._unfinished:
+            recorder.finish()
+
     def _configure(self) -> None:
         self._settings = read_parameters(self)
         if self._twins.error is not None:
@@ -151,7 +159,10 @@ class Recorder(LifecycleNode, RunnableNode):
             if active is None:
                 return
             if not active.close(reason):
-                self.get_logger().error("The disk is too slow: an episode is still being sealed.")
+                self._unfinished.append(active.recorder)
+                self.get_logger().error(
+                    "The disk is too slow: it has not taken everything yet, and the process goes on until it has."
+                )
             # It keeps what was sealed last: a client's only news of an episode that the shutdown cut short.
             self._idle_state = active.state().model_copy(update={"phase": Phase.INACTIVE})
             self._publish(self._idle_state)

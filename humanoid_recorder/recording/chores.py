@@ -54,12 +54,20 @@ class Chores:
         while self._soon:
             self._do(self._soon.popleft())
 
-    def close(self) -> None:
-        """Do what matters, leave the rest, and end the thread; may be called twice."""
+    def close(self, timeout_s: float | None = None) -> bool:
+        """Do what matters, leave the rest, and end the thread; may be called twice.
+
+        Args:
+            timeout_s: How long to wait for that; None = for as long as it takes.
+
+        Returns:
+            Whether the thread has ended.
+        """
         with self._changed:
             self._is_closing = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         # On Linux the priority belongs to the thread, and 0 means the calling one.

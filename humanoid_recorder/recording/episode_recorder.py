@@ -30,6 +30,10 @@ from humanoid_recorder.storage.episode_file import ProvenanceRecord
 from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
 
 
+_LEAST_CHORES_S = 0.2
+"""A disk that was too slow for the last episode may yet take a label."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecorderOptions:
     """Sizes and names an ``EpisodeRecorder`` works with."""
@@ -240,22 +244,29 @@ class EpisodeRecorder:
 
         Args:
             reason: Why, for the episode that is cut short.
-            timeout_s: How long to wait for the writer.
+            timeout_s: How long to wait for the disk. What it has not taken by then the threads go on writing.
 
         Returns:
-            Whether everything was sealed in time.
+            Whether everything was sealed in time, and every label written.
         """
+        give_up_s = time.monotonic() + timeout_s
         with self._lock:
             self._is_closed = True
             if self._live is not None:
                 self.stop(end=End.CANCELLED, detail=reason)
         self.intake.wait_for_tails()
         self._queue.close()
-        in_time = self._writer.join(timeout_s)
-        self.sealed.close()
+        in_time = self._writer.join(max(0.0, give_up_s - time.monotonic()))
+        in_time = self.sealed.close(max(_LEAST_CHORES_S, give_up_s - time.monotonic())) and in_time
         if in_time:
             self.folder.release()
         return in_time and not self._stopped.sealing
+
+    def finish(self) -> None:
+        """Wait, for as long as it takes, until a recorder that was closed has written everything."""
+        self._writer.join()
+        self.sealed.close()
+        self.folder.release()
 
     # Inside ----------------------------------------------------------------------------------------------------------
 

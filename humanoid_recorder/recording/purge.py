@@ -102,7 +102,11 @@ class Purge:
 
     def _delete_old(self) -> None:
         found = find_discarded(self._folder.path)
-        self._count([episode for episode in found if not self._is_old(episode) or not self._delete(episode)])
+        kept = []
+        for episode in found:
+            if self._chores.is_closing or not self._is_old(episode) or not self._delete(episode):
+                kept.append(episode)
+        self._count(kept)
 
     def _make_room(self, until_bytes: int) -> None:
         try:

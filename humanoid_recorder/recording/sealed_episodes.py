@@ -164,10 +164,14 @@ class SealedEpisodes:
         self.purge.recount()
         return restored
 
-    def close(self) -> None:
-        """Write the labels that are not on the disk yet and stop hashing; what is not hashed stays ``null``."""
+    def close(self, timeout_s: float | None = None) -> bool:
+        """Write the labels that are not on the disk yet and stop hashing; what is not hashed stays ``null``.
+
+        Returns:
+            Whether that was done within ``timeout_s``.
+        """
         self.save_again()
-        self._chores.close()
+        return self._chores.close(timeout_s)
 
     def _change(self, episode_id: str, **changes: object) -> None:
         """Replace fields of an episode's record here; ``_save`` brings it to the disk."""

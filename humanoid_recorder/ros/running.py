@@ -36,6 +36,10 @@ class RunnableNode(Node, ABC):
     def close(self, reason: str) -> None:
         """Finish, within 4 s; publishers and services still work. ``reason`` is the signal's name."""
 
+    def linger(self) -> None:
+        """Wait for what could not be finished within 4 s, after rclpy has gone; signals are not heard any more."""
+        return
+
 
 def declare_stop_with_parent(node: Node) -> None:
     """Declare the parameter by which ``run_node`` ends a node when the process that started it has gone."""
@@ -141,18 +145,20 @@ def run_node(make_node: Callable[[StopRequest], RunnableNode], args: Sequence[st
         The exit code of the process: 0 after a signal, else what the error or the stop request says.
     """
     stop = StopRequest()
-    with stop_on_signals(stop), ros_context(args):
-        try:
-            node = make_node(stop)
-        except HumanoidRecorderError as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is no node yet whose logger could say it
-            return error.exit_code
-        try:
-            with spinning(node, on_shutdown=partial(_report_shutdown, node, stop)):
-                _wait(stop, parent_pid=_parent_to_stop_with(node))
-                node.close(stop.reason)
-        finally:
-            node.destroy_node()
+    with stop_on_signals(stop):
+        with ros_context(args):
+            try:
+                node = make_node(stop)
+            except HumanoidRecorderError as error:
+                print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is no node yet whose logger could say it
+                return error.exit_code
+            try:
+                with spinning(node, on_shutdown=partial(_report_shutdown, node, stop)):
+                    _wait(stop, parent_pid=_parent_to_stop_with(node))
+                    node.close(stop.reason)
+            finally:
+                node.destroy_node()
+        node.linger()
     return stop.exit_code
 
 

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from test.ros.conftest import StartNode
 
 PROGRAM = """
+import signal
 import sys
 import rclpy
 from rclpy.node import Node
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
 from std_msgs.msg import String
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 
 class Sample(RunnableNode):
     def __init__(self, stop: StopRequest) -> None:
@@ -42,6 +45,12 @@ class Sample(RunnableNode):
         if self.context.ok():
             self._publisher.publish(String(data=reason))
         print("closing:", reason, flush=True)
+
+    def linger(self) -> None:
+        if self._mood == "lingers":
+            print("lingering", self.context.ok(), flush=True)
+            signal.sigwait({signal.SIGUSR1})
+            print("done", flush=True)
 
 if __name__ == "__main__":
     sys.exit(run_node(Sample))
@@ -118,4 +127,19 @@ def test_a_node_whose_context_is_shut_down_under_it_closes_and_says_so(start_nod
     assert node.wait() == 1, node.output
     assert "rclpy was shut down under the node: nothing can be received or published any more" in node.output
     assert "closing: rclpy was shut down under the node" in node.output
+    assert "Traceback" not in node.output
+
+
+def test_a_node_that_is_not_done_in_time_goes_on_when_rclpy_has_gone_whatever_gentle_signals_come(
+    start_node: "StartNode", module: str
+) -> None:
+    node = start_node(module, "-p", "mood:=lingers")
+    node.wait_for("tick 1")
+    node.signal(signal.SIGINT)
+    node.wait_for("lingering False")
+    node.signal(signal.SIGTERM)
+    node.signal(signal.SIGINT)
+    node.signal(signal.SIGUSR1)
+    assert node.wait() == 0, node.output
+    assert "done" in node.output
     assert "Traceback" not in node.output

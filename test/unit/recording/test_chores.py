@@ -84,6 +84,16 @@ def test_at_the_end_what_matters_is_done_and_the_rest_left(scene: Scene) -> None
     scene.chores.close()
 
 
+def test_a_disk_that_hangs_keeps_nobody_waiting_at_the_end(scene: Scene) -> None:
+    scene.occupy()
+    scene.chores.soon(lambda: scene.note("label"))
+    assert not scene.chores.close(timeout_s=0.01)
+    assert scene.done == []
+    scene.may_go_on.set()
+    assert scene.chores.close(timeout_s=WAIT_S)
+    assert scene.done == ["label"]
+
+
 def test_what_matters_is_done_even_after_the_end(scene: Scene) -> None:
     """An episode that was sealed too late for the end of the recorder still gets its label."""
     scene.chores.close()

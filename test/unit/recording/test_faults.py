@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -357,5 +358,25 @@ def test_a_close_that_takes_too_long_says_so_and_keeps_the_folder(rig: "Rig", he
     with pytest.raises(SessionError, match="in use"):
         SessionFolder(rig.folder.path)
     held_seal.may_go_on.set()
-    assert rig.recorder.close(reason="SIGINT", timeout_s=30)
+    rig.recorder.finish()
     SessionFolder(rig.folder.path).release()
+
+
+def test_a_label_that_the_disk_does_not_take_keeps_no_close_waiting_and_is_written_in_the_end(
+    rig: "Rig", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episode = rig.recorder.start()
+    rig.recorder.stop()
+    rig.wait_until_sealed()
+    write, may_write = EpisodeFile.write, threading.Event()
+
+    def write_late(file: EpisodeFile, directory: Path) -> None:
+        assert may_write.wait(30)
+        write(file, directory)
+
+    monkeypatch.setattr(EpisodeFile, "write", write_late)
+    rig.recorder.judge(Outcome.FAILURE)
+    assert not rig.recorder.close(reason="SIGINT", timeout_s=0.01)
+    may_write.set()
+    rig.recorder.finish()
+    assert rig.file(episode.id).outcome is Outcome.FAILURE

@@ -150,6 +150,26 @@ def test_a_system_clock_that_jumps_by_months_makes_no_episode_of_this_session_ol
     assert scene.names() == ["a"]
 
 
+def test_an_end_keeps_old_ones_for_the_next_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "ab":
+        scene.discard(name, age_s=DAY_S + 1)
+    has_begun, may_delete = threading.Event(), threading.Event()
+
+    def delete(episode: DiscardedEpisode) -> None:
+        has_begun.set()
+        assert may_delete.wait(WAIT_S)
+        delete_discarded(episode)
+
+    monkeypatch.setattr(purge_module, "delete_discarded", delete)
+    scene.purge.recount()
+    assert has_begun.wait(WAIT_S)
+    assert not scene.chores.close(timeout_s=0)
+    may_delete.set()
+    assert scene.chores.close(timeout_s=WAIT_S)
+    assert (scene.purge.purged.episodes, scene.purge.waiting.episodes) == (1, 1)
+    assert len(scene.names()) == 1
+
+
 def test_old_ones_are_looked_for_once_an_hour(scene: Scene) -> None:
     scene.purge.recount()
     scene.wait()
