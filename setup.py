@@ -47,6 +47,7 @@ EXTRAS = {
         "mypy~=2.4",
         "pytest>=9.0",
         "pytest-timeout>=2.3",
+        "pytest-xdist>=3.6",
         "rosbags>=0.11",
         "ruff~=0.17.5",
         "setuptools>=68",
