@@ -29,7 +29,6 @@ from humanoid_recorder.storage.bag_writer import BagOptions, BagWriter
 from humanoid_recorder.storage.episode_file import ProvenanceRecord
 from humanoid_recorder.storage.layout import SessionFolder, new_episode_id
 
-
 _LEAST_CHORES_S = 0.2
 """A disk that was too slow for the last episode may yet take a label."""
 

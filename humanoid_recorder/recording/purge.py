@@ -102,11 +102,7 @@ class Purge:
 
     def _delete_old(self) -> None:
         found = find_discarded(self._folder.path)
-        kept = []
-        for episode in found:
-            if self._chores.is_closing or not self._is_old(episode) or not self._delete(episode):
-                kept.append(episode)
-        self._count(kept)
+        self._count([episode for episode in found if not (self._is_due(episode) and self._delete(episode))])
 
     def _make_room(self, until_bytes: int) -> None:
         try:
@@ -130,8 +126,8 @@ class Purge:
     def _free_bytes(self) -> int:
         return self._folder.check(tries_to_write=False).free_bytes
 
-    def _is_old(self, episode: DiscardedEpisode) -> bool:
-        return self._age_ns(episode) >= PURGE_AFTER_NS
+    def _is_due(self, episode: DiscardedEpisode) -> bool:
+        return not self._chores.is_closing and self._age_ns(episode) >= PURGE_AFTER_NS
 
     def _age_ns(self, episode: DiscardedEpisode) -> int:
         """Return how long ago it was discarded; what is written to it later makes it no younger in this session."""
