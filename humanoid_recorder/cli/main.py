@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from humanoid_recorder.cli.clocks import clocks
 from humanoid_recorder.cli.demo import demo
 from humanoid_recorder.cli.doctor import doctor
 from humanoid_recorder.cli.drill import drill
@@ -33,6 +34,7 @@ app.command(cls=RecordCommand, epilog=EXAMPLES)(record)
 app.command(cls=PlayCommand, epilog=PLAY_EXAMPLES)(play)
 app.command()(info)
 app.command()(frames)
+app.command()(clocks)
 app.command()(recover)
 app.command()(drill)
 app.command()(doctor)

@@ -19,6 +19,8 @@ _COVERED = (2.5, 97.5)
 """Percentiles of the lags drawn: what lies between holds 95 of 100."""
 _RIDGE = 1e-3
 """Keeps a regression on movements that hardly occur from chasing noise."""
+_DIP = 0.9
+"""Of the best correlation: below it a peak has ended."""
 _TINY = 1e-12
 
 _Cube = np.ndarray[tuple[int, int, int], np.dtype[np.float64]]
@@ -34,6 +36,8 @@ class Lag:
     """Half of an interval that holds 95 of 100 draws."""
     correlation: float
     """Multiple correlation at that lag, 0 to 1."""
+    rival: float
+    """The highest correlation at another lag, beyond a dip: close to the best where the movement repeats itself."""
     curve: FloatArray
     """The same at every lag searched, from -search to +search."""
     is_at_edge: bool
@@ -82,6 +86,7 @@ def find_lag(explaining: FloatTable, seen: FloatTable, *, search: int, seed: int
         # Draws from few parts scatter less than the parts do.
         error_steps=float(max(high - best, best - low)) * parts / (parts - 1),
         correlation=float(curve.max()),
+        rival=_rival(curve),
         curve=curve,
         is_at_edge=int(curve.argmax()) in (0, len(curve) - 1),
     )
@@ -113,6 +118,16 @@ def _curve(sums: _Sums, weights: FloatArray) -> FloatArray:
     xx = xx + (_RIDGE * np.trace(xx) / inputs + _TINY) * np.eye(inputs)
     explained = (xy * np.linalg.solve(xx, xy)).reshape(inputs, -1, len(yy)).sum(axis=(0, 1))
     return np.asarray(np.sqrt(np.clip(explained / np.maximum(yy, _TINY), 0.0, 1.0)))
+
+
+def _rival(curve: FloatArray) -> float:
+    best = int(curve.argmax())
+    rivals = [0.0]
+    for side in (curve[best:], curve[: best + 1][::-1]):
+        dips = np.flatnonzero(side < _DIP * curve[best])
+        if len(dips):
+            rivals.append(float(side[dips[0] :].max()))
+    return max(rivals)
 
 
 def _peak(curve: FloatArray) -> float:

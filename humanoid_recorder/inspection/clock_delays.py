@@ -23,9 +23,13 @@ _NS_PER_MS = 1_000_000
 _STEP_MS = STEP_NS / _NS_PER_MS
 _STILL_RAD_S = 0.1
 """A robot whose joints together are slower than this most of the time does not move."""
+_SWAY = 0.05
+"""m/s, or rad/s: what is slower most of the time is pushed by the movement, and answers late."""
 _WEAKEST = {Sense.VELOCITY: 0.7, Sense.FORCE: 0.9, Sense.AMOUNT: 0.8}
 """Correlations below these are no match. A force that touch disturbs still correlates by 0.8, and is wrong by 20 ms."""
 _VAGUEST_MS = 50.0
+_TWIN = 0.94
+"""A second peak so close to the best: one period of a regular wave looks like the next."""
 _MODEL_MS = 2.0
 """What moves is not quite what the joints say: a robot sways."""
 _CAUTION = 1.25
@@ -89,8 +93,7 @@ def find_delays(movements: Sequence[StreamMovement], joints: StreamMovement, *, 
         text = f"{seconds:.1f} s of joint states are too short to look {search_ms:g} ms around"
         return [ClockDelay(each, problem=text) for each in others]
     rates = joint_rates(series, start_ns, count)
-    fast = float(np.percentile(np.sqrt(np.square(rates).sum(axis=1)), 90))
-    if fast < _STILL_RAD_S:
+    if _fast(rates) < _STILL_RAD_S:
         return [ClockDelay(each, problem="the joints do not move: wave the arms") for each in others]
     explaining = {sense: predictors(rates, sense) for sense in Sense}
     return [_delay(each, joints, explaining, start_ns=start_ns, search=search) for each in others]
@@ -115,7 +118,8 @@ def _delay(
     if missing_ns > search * STEP_NS:
         return ClockDelay(movement, problem=f"{name} has no messages for {missing_ns / 1e9:.1f} s of the time")
     seen = response(series, start_ns + guess_ns, count)
-    if not np.square(seen).sum() > 0:
+    is_swaying = series.sense is Sense.VELOCITY and _fast(seen) < _SWAY
+    if is_swaying or not np.square(seen).sum() > 0:
         return ClockDelay(movement, problem=_advice(movement))
     lag = find_lag(explaining[series.sense], seen, search=search)
     problem = _doubt(movement, series.sense, lag)
@@ -132,6 +136,10 @@ def _delay(
     )
 
 
+def _fast(rates: FloatTable) -> float:
+    return float(np.percentile(np.sqrt(np.square(rates).sum(axis=1)), 90))
+
+
 def _uncovered(series: Series, start_ns: int, count: int) -> int:
     """Return how long the stream says nothing at the beginning and at the end of the time, ns."""
     end_ns = start_ns + count * STEP_NS
@@ -143,6 +151,8 @@ def _doubt(movement: StreamMovement, sense: Sense, lag: Lag) -> str:
         return _advice(movement)
     if lag.is_at_edge:
         return "the best match is at the end of what was searched: search wider"
+    if lag.rival > _TWIN * lag.correlation:
+        return "the movement repeats itself: move in short strokes of different length, with rests between"
     if lag.error_steps * _STEP_MS > _VAGUEST_MS:
         return "the movement does not tell: move in short strokes of different length, with rests between"
     return ""
