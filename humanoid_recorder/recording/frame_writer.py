@@ -80,6 +80,11 @@ class FrameWriter:
         """Messages that came after frames they would have been in: aligned again, the bag gives other frames."""
         return 0 if self._aligner is None else self._aligner.too_late
 
+    @property
+    def let_go(self) -> int:
+        """Cells for which a message might have been chosen that was held no longer: the bag may give other frames."""
+        return 0 if self._aligner is None else self._aligner.let_go
+
     def quality(self) -> AlignmentQuality:
         """Sum up the frames so far."""
         cells = np.array([frame.cells for frame in self._frames], np.int64)

@@ -17,6 +17,8 @@ _Clocks = tuple[dict[str, ClockAccount], list[tuple[str, str]]]
 """Of each stream, and what is wrong with them: the finding's name, and a sentence."""
 _NO_CLOCKS: _Clocks = ({}, [])
 
+FRAMES_LATE = "frames_late"
+
 RECORD_NAME = "humanoid_recorder"
 """Of the MCAP Metadata records that repeat ``episode.json``; the last one in the file holds."""
 
@@ -63,7 +65,12 @@ def _finish_frames(episode: LiveEpisode) -> None:
     episode.bag.write(episode.attempt(FRAMES_FAILED, finish, otherwise=[], at_ns=at_ns))
     if episode.frames.too_late:
         text = f"{episode.frames.too_late} messages came too late for frames that had been written already"
-        episode.findings.append(Finding(at_ns, "frames_late", text))
+        episode.findings.append(Finding(at_ns, FRAMES_LATE, text))
+    if episode.frames.let_go:
+        text = (
+            f"messages that {episode.frames.let_go} cells of frames may need had waited too long, or were of the future"
+        )
+        episode.findings.append(Finding(at_ns, FRAMES_LATE, text))
 
 
 def describe(error: Exception) -> str:

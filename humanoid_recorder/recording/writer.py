@@ -41,6 +41,8 @@ class WriterThread:
         self._on_fault = on_fault
         self._on_turn = on_turn
         self._episode: LiveEpisode | None = None
+        self._is_marked = False
+        """Whether a mark of ours is in the queue."""
         self._thread = threading.Thread(target=self._run, name="writer")
 
     def start(self) -> None:
@@ -80,6 +82,9 @@ class WriterThread:
             self._write(run)
             if self._queue.took_all:
                 self._guarded(partial(self._write_frames, delivered_ns - _AVAILABLE_NS))
+            elif not self._is_marked:
+                self._is_marked = True
+                self._queue.put_marker(partial(self._pass_mark, delivered_ns - _AVAILABLE_NS))
             self._guarded(self._on_turn)
 
     def _write(self, samples: list[Sample]) -> None:
@@ -98,6 +103,14 @@ class WriterThread:
             episode.attempt(FRAMES_FAILED, feed, otherwise=None, at_ns=at_ns)
         feed = partial(clocks.feed, samples, first_ns=episode.first_ns)
         episode.attempt(CLOCKS_FAILED, feed, otherwise=None, at_ns=at_ns)
+
+    def _pass_mark(self, until_ns: int) -> None:
+        """Write the frames up to a time when everything that had been delivered by then has been taken.
+
+        A queue marker of our own: behind a slow disk the queue may not be empty for minutes.
+        """
+        self._is_marked = False
+        self._write_frames(until_ns)
 
     def _write_frames(self, until_ns: int) -> None:
         episode = self._episode

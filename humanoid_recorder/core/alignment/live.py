@@ -11,6 +11,9 @@ from humanoid_recorder.core.alignment.rules import NO_TIME, Alignment, Method, R
 
 _Cell = tuple[int, int, int, int, int]
 
+MOST_HELD = 32_768
+"""Samples of a stream that wait for a tick, and as many that the last tick left; 33 s at 1 kHz."""
+
 
 class LiveAligner:
     """Takes samples stream by stream and gives frames, in the order of their ticks.
@@ -33,6 +36,15 @@ class LiveAligner:
         self._given_until_ns = NO_TIME
         self.too_late = 0
         """Samples that were fed though frames in which they take part had been given: offline would differ."""
+
+    @property
+    def let_go(self) -> int:
+        """Cells, of frames given, for which one of the samples might have been chosen that had to be let go.
+
+        A stream is not held without end: while the reference is silent no tick asks for it, and one whose clock is far
+        ahead is always of the future.
+        """
+        return sum(stream.let_go for stream in self._streams)
 
     def feed(self, stream: int, times_ns: Sequence[int], logs_ns: Sequence[int]) -> None:
         """Take the next samples of a stream.
@@ -105,6 +117,10 @@ class _Stream:
         self._known: list[tuple[int, int]] = []
         """Time and ordinal of those that have arrived for the last tick, in order."""
         self._has_any = False
+        self._let_go: tuple[int, int] | None = None
+        """Earliest and latest time of samples that found no place."""
+        self.let_go = 0
+        """Ticks for which one of those might have been chosen."""
         self._choose = {
             Method.LATEST: self._latest,
             Method.NEAREST: self._nearest,
@@ -118,6 +134,10 @@ class _Stream:
         corrected_ns = time_ns + self._rule.offset_ns
         if time_ns != NO_TIME:
             self._waiting.append((self._arrived_ns, corrected_ns, self._count))
+            if len(self._waiting) > MOST_HELD:
+                _arrived_ns, oldest_ns, _ordinal = self._waiting.popleft()
+                self._note_let_go(oldest_ns, oldest_ns)
+                self._has_any = True
         self._count += 1
         return corrected_ns, self._arrived_ns
 
@@ -131,10 +151,21 @@ class _Stream:
         if not self._has_any:
             return missing_cell(Status.MISSING)
         cell = self._choose(tick_ns)
+        if self._let_go is not None:
+            first_ns, last_ns = self._let_go
+            self.let_go += first_ns - self._rule.tolerance_ns <= tick_ns <= last_ns + self._rule.tolerance_ns
         # What is out of tolerance now will be so at every later tick. A window may reach further back.
         first = bisect_left(known, (tick_ns - self._rule.tolerance_ns, 0))
         del known[: max(0, first - self._rule.window + 1)]
+        if len(known) > MOST_HELD:
+            surplus = len(known) - MOST_HELD
+            self._note_let_go(known[0][0], known[surplus - 1][0])
+            del known[:surplus]
         return cell or missing_cell(Status.OUT_OF_TOLERANCE)
+
+    def _note_let_go(self, first_ns: int, last_ns: int) -> None:
+        before = self._let_go or (first_ns, last_ns)
+        self._let_go = min(before[0], first_ns), max(before[1], last_ns)
 
     def _before(self, tick_ns: int) -> int:
         """Return the index of the last one at the tick or before; -1 for none."""

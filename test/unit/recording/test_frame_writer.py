@@ -1,7 +1,9 @@
 """Aligned frames in the bag: written as messages go to the disk, and the same afterwards from the bag alone."""
 
 import struct
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,17 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from humanoid_recorder.core import queue as queue_module
 from humanoid_recorder.core.alignment.frame_message import decode_frame
 from humanoid_recorder.core.alignment.frames import STATUS, Frame
 from humanoid_recorder.core.alignment.offline import StreamTimes, align
 from humanoid_recorder.core.alignment.rules import Method, ReferenceClock, Status, StreamRule
 from humanoid_recorder.core.alignment.times import TimeSource
+from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.core.streams import FieldStamp, StampSource, Stream, StreamKind
 from humanoid_recorder.recording import writer as writer_module
 from humanoid_recorder.recording.channels import FRAMES_CHANNEL_ID
 from humanoid_recorder.recording.frame_writer import FrameWriter
 from humanoid_recorder.spec.alignment_plan import AlignedStream, AlignmentPlan
 from humanoid_recorder.storage.bag_reader import BagReader
+from humanoid_recorder.storage.bag_writer import BagWriter
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
 if TYPE_CHECKING:
@@ -121,6 +126,47 @@ def test_frames_are_written_while_the_episode_goes_on(make_aligning_rig: "Callab
     rig.wait_until_sealed()
 
 
+def test_frames_are_written_behind_a_disk_that_never_catches_up(
+    make_aligning_rig: "Callable[[], Rig]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_AVAILABLE_NS", 0)
+    monkeypatch.setattr(queue_module, "_MOST_TAKEN_BYTES", 1)
+    rig = make_aligning_rig()
+    write, waiting_behind_frames = BagWriter.write, []
+
+    def note(bag: BagWriter, samples: list[Sample]) -> None:
+        if samples and samples[0].channel_id == FRAMES_CHANNEL_ID:
+            waiting_behind_frames.append(rig.recorder.queue_level().messages)
+        write(bag, samples)
+
+    monkeypatch.setattr(BagWriter, "write", note)
+    start_ns = rig.recorder.start().start_ns
+    is_busy, may_go_on = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+
+    def keep_busy(turn: int) -> None:
+        is_busy[turn].set()
+        assert may_go_on[turn].wait(30)
+
+    def deliver(first: int) -> None:
+        for at in range(first, first + 20):
+            rig.deliver(JOINTS, stamped(start_ns + at * MS))
+            rig.deliver(CAMERA, stamped(start_ns + at * MS))
+        rig.drain()
+
+    rig.recorder._queue.put_marker(partial(keep_busy, 0))
+    assert is_busy[0].wait(30)
+    deliver(0)
+    rig.recorder._queue.put_marker(partial(keep_busy, 1))
+    deliver(20)
+    may_go_on[0].set()
+    assert is_busy[1].wait(30)
+    deliver(40)
+    may_go_on[1].set()
+    rig.recorder.stop()
+    rig.wait_until_sealed()
+    assert waiting_behind_frames[0] >= 40, "they waited for an empty queue"
+
+
 def test_without_a_rule_no_frames_are_made(rig: "Rig") -> None:
     episode = rig.recorder.start()
     assert episode.frames is None
@@ -144,13 +190,16 @@ steps = st.lists(
 )
 
 
+@pytest.mark.parametrize("most_taken_bytes", [1, queue_module._MOST_TAKEN_BYTES])
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(episodes=st.lists(steps, min_size=1, max_size=3))
 def test_frames_written_live_are_those_of_the_bag_whatever_comes_in_whatever_order(
     make_aligning_rig: "Callable[[], Rig]",
     monkeypatch: pytest.MonkeyPatch,
     episodes: list[list[tuple[str, int]]],
+    most_taken_bytes: int,
 ) -> None:
+    monkeypatch.setattr(queue_module, "_MOST_TAKEN_BYTES", most_taken_bytes)
     monkeypatch.setattr(writer_module, "_AVAILABLE_NS", MS // 10)  # here nothing comes between receipt and delivery
     rig = make_aligning_rig()
     ids = []

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from humanoid_recorder.core.alignment import live as live_module
 from humanoid_recorder.core.alignment.frames import AGE_NS, COUNT, FIRST_ORDINAL, STAMP_NS, STATUS, Frame, FrameTable
 from humanoid_recorder.core.alignment.live import LiveAligner
 from humanoid_recorder.core.alignment.offline import StreamTimes, align
@@ -233,3 +234,45 @@ def test_nothing_is_chosen_that_came_too_late_lies_in_the_future_or_is_out_of_to
             assert stamp in [stream[at][0] + rule.offset_ns for at in chosen if came[at] <= until]
             assert came[first] <= until
             assert came[first + count - 1] <= until
+
+
+def held(aligner: LiveAligner) -> int:
+    return max(len(stream._waiting) + len(stream._known) for stream in aligner._streams)
+
+
+def test_a_reference_that_falls_silent_makes_nothing_grow_and_changes_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "MOST_HELD", 10)
+    alignment = Alignment((latest(5), StreamRule("ticks", tolerance_ns=5)), ReferenceClock(1), 0)
+    aligner = LiveAligner(alignment)
+    samples = [(at, at) for at in range(1000)]
+    for at, _ in samples:
+        aligner.feed(0, [at], [at])
+        assert held(aligner) <= 10
+    aligner.feed(1, [999], [999])
+    (frame,) = aligner.finish(END_NS)
+    assert (frame.cells == table(alignment, samples, [(999, 999)]).cells[0]).all()
+    assert aligner.let_go == 0
+
+
+def test_a_clock_that_is_far_ahead_makes_nothing_grow_and_changes_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "MOST_HELD", 10)
+    alignment = Alignment((latest(5), StreamRule("ticks", tolerance_ns=5)), ReferenceClock(1), 0)
+    aligner, frames = LiveAligner(alignment), []
+    for at in range(100):
+        aligner.feed(0, [at + 10_000], [at])
+        aligner.feed(1, [at], [at])
+        frames += aligner.advance(at)
+        assert held(aligner) <= 20
+    ahead, ticks = [(at + 10_000, at) for at in range(100)], [(at, at) for at in range(100)]
+    assert [frame.cells.tolist() for frame in frames] == table(alignment, ahead, ticks).cells.tolist()
+    assert aligner.let_go == 0
+
+
+def test_a_cell_that_may_miss_a_sample_that_was_let_go_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "MOST_HELD", 10)
+    aligner = LiveAligner(Alignment((latest(5), StreamRule("ticks", tolerance_ns=5)), ReferenceClock(1), 0))
+    aligner.feed(0, [20] * 11, [20] * 11)
+    aligner.feed(1, [20], [20])
+    (frame,) = aligner.finish(END_NS)
+    assert frame.cells[0, FIRST_ORDINAL] == 10
+    assert aligner.let_go == 1
