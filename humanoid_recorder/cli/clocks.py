@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from humanoid_recorder.cli.clocks_models import ClocksReport
-from humanoid_recorder.cli.clocks_plot import plot_clocks
+from humanoid_recorder.cli.clocks_plot import plot_clocks, require_plotting
 from humanoid_recorder.cli.clocks_report import report_on
 from humanoid_recorder.cli.clocks_view import show
 from humanoid_recorder.cli.clocks_write import write_offsets
@@ -70,6 +70,8 @@ def clocks(
     Exit code: 0 an offset was found, 1 none was, 2 usage.
     """  # noqa: D301 - click needs the backspace itself
     _check(bag, profile, seconds=seconds, search_ms=search_ms, write=write)
+    if plot is not None:
+        require_plotting()
     if bag is None:
         from humanoid_recorder.cli.clocks_record import record_movement
 

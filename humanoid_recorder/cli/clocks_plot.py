@@ -1,6 +1,7 @@
 """The picture of ``humanoid-recorder clocks``: correlation over lag. Needs matplotlib (extra ``view``)."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,19 @@ from humanoid_recorder.core.errors import SessionError, SpecError
 from humanoid_recorder.inspection.clock_delays import ClockDelay
 
 _ROW_INCHES = 0.9
+
+
+def require_plotting() -> None:
+    """Refuse at once what would fail after the movement.
+
+    Raises:
+        SpecError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise SpecError(
+            "Pictures of clocks need matplotlib, which is not installed.",
+            remedy="Install the extra `view`: pip install 'humanoid_recorder[view]'",
+        )
 
 
 def plot_clocks(delays: Sequence[ClockDelay], path: Path, *, title: str, search_ms: float) -> None:
@@ -21,16 +35,11 @@ def plot_clocks(delays: Sequence[ClockDelay], path: Path, *, title: str, search_
         search_ms: From minus this to this the curves go.
 
     Raises:
-        SpecError: matplotlib is not installed, or does not know the format.
+        SpecError: matplotlib does not know the format.
         SessionError: The file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure  # without pyplot: no window, no state
-    except ImportError as error:
-        raise SpecError(
-            "Pictures of clocks need matplotlib, which is not installed.",
-            remedy="Install the extra `view`: pip install 'humanoid_recorder[view]'",
-        ) from error
+    from matplotlib.figure import Figure  # without pyplot: no window, no state
+
     drawn = [delay for delay in delays if delay.curve is not None]
     figure = Figure(figsize=(9, 1 + _ROW_INCHES * len(drawn)), layout="constrained")
     rows = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from humanoid_recorder.cli.info_clocks import clock_table, has_clocks
 from humanoid_recorder.cli.info_models import EpisodeReport, InfoReport, TopicReport
 from humanoid_recorder.cli.info_timeline import timeline_table
 from humanoid_recorder.core.labels import Outcome
@@ -35,6 +36,9 @@ def show(report: InfoReport, console: Console, *, definitions: bool) -> None:
     if report.topics:
         console.print(topic_table(report, wide=console.width >= _WIDE))
         console.print(timeline_table(report, width=console.width))
+    if report.episode is not None and has_clocks(report.episode):
+        console.print()
+        console.print(clock_table(report.episode))
     if definitions:
         console.print(_definitions(report))
     console.print(_closing(report))
