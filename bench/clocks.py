@@ -3,6 +3,7 @@
     python -m bench.clocks --trials 20                    # strokes with rests between, as the command asks for
     python -m bench.clocks --trials 5 --gesture sine      # a regular wave: every period looks like the next
     python -m bench.clocks --trials 5 --gesture still
+    python -m bench.clocks --cost                         # of watching clocks while full is recorded
 
 Needs the extras `sim` and `dev` (message definitions come from rosbags). In every trial the robot makes other
 strokes. Each stream but the joints gets a clock that is off by up to 2 s, and a latency of its own (pictures 20 to
@@ -25,10 +26,12 @@ import numpy as np
 from PIL import Image
 from rosbags.typesys import Stores, get_typestore
 
+from bench.workload import WORKLOADS, load_workload
 from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.inspection.clock_delays import ClockDelay, find_delays, find_joints
 from humanoid_recorder.inspection.movement_reader import read_movements, streams_of
+from humanoid_recorder.recording.clock_watch import ClockWatch
 from humanoid_recorder.sim.humanoid.cameras import Cameras
 from humanoid_recorder.sim.humanoid.scene import Task
 from humanoid_recorder.sim.humanoid_rig import HumanoidRig, RigOptions
@@ -193,6 +196,31 @@ def report(rows: list[dict[str, object]]) -> None:
     print(f"CPU for reading and finding: {np.mean(list(cpu.values())):.1f} s a trial")
 
 
+def cost(seconds: int = 20) -> None:
+    """Print what it costs the recorder's writer to watch the clocks of the workload full, in turns of 20 ms."""
+    rates = [stream.rate_hz for stream in load_workload(WORKLOADS / "full.yaml").streams]
+    draw = np.random.default_rng(1)
+    samples = sorted(
+        (stamp_ns + int(draw.integers(1 * MS, 8 * MS)), channel_id, stamp_ns)
+        for channel_id, rate in enumerate(rates, start=3)
+        for stamp_ns in (START_NS + int(at * 1e9 / rate) for at in range(round(seconds * rate)))
+    )
+    turns: dict[int, list[Sample]] = defaultdict(list)
+    for log_ns, channel_id, stamp_ns in samples:
+        turns[log_ns // (20 * MS)].append(Sample(channel_id, b"", log_ns, log_ns, stamp_ns, 0))
+    watch, longest_s, begun_s = ClockWatch(None), 0.0, time.process_time()
+    for turn in turns.values():
+        turn_s = time.perf_counter()
+        watch.feed(turn, first_ns=START_NS)
+        longest_s = max(longest_s, time.perf_counter() - turn_s)
+    share, end_s = (time.process_time() - begun_s) / seconds, time.perf_counter()
+    watch.accounts({channel_id: str(channel_id) for channel_id in range(3, 3 + len(rates))})
+    print(
+        f"{len(rates)} streams, {sum(rates):,.0f} messages a second: {share:.2%} of a core; longest turn "
+        f"{1000 * longest_s:.1f} ms; at the end of the episode {1000 * (time.perf_counter() - end_s):.0f} ms"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=20)
@@ -200,7 +228,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=100)
     parser.add_argument("--gesture", choices=("strokes", "sine", "still"), default="strokes")
     parser.add_argument("--json", type=Path, help="write every estimate to this file")
+    parser.add_argument("--cost", action="store_true", help="only measure what watching clocks costs a recorder")
     options = parser.parse_args()
+    if options.cost:
+        cost()
+        return 0
     print(
         f"{options.trials} x {options.seconds:g} s, {options.gesture}; "
         f"{platform.machine()}, Python {platform.python_version()}"
