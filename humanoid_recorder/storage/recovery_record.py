@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End
-from humanoid_recorder.core.ledger import StreamAccount
+from humanoid_recorder.core.ledger import StreamAccount, Tail
 from humanoid_recorder.storage.episode_file import EpisodeFile, StopRecord
 from humanoid_recorder.storage.mcap_scan_found import FileScan, MessageCount
 from humanoid_recorder.storage.recovery_rebuild import EPISODE_RECORD
@@ -82,6 +82,9 @@ def recovered_record(file: EpisodeFile, result: Result) -> EpisodeFile:
             bytes=result.size_bytes,
             lost=None if None in lost else sum(count for count in lost if count is not None),
             dropped=sum(account.dropped for account in ledger.values()),
+            unknown_tails=tuple(
+                name for name, account in ledger.items() if account.received and account.tail is not Tail.CLOSED
+            ),
             longest_sync_ms=file.stop.longest_sync_ms if file.stop is not None else 0.0,
             queue_high_water_bytes=file.stop.queue_high_water_bytes if file.stop is not None else 0,
         )

@@ -218,6 +218,7 @@ def test_the_episode_says_what_is_known_and_that_the_rest_is_not(
     assert f"{report.lost_bytes} bytes lost" in file.stop.detail
     assert (file.stop.messages, file.stop.lost, file.stop.dropped) == (report.messages, None, 0)
     assert file.stop.time_ns == report.last_log_ns
+    assert file.stop.unknown_tails == ("joints", "head")
     assert set(file.ledger) == {"joints", "head", "more"}
     assert file.ledger["joints"].written == report.by_topic["/joint_states"]
     assert (file.ledger["joints"].lost, file.ledger["more"].written) == (None, 0)
@@ -262,6 +263,7 @@ def test_what_has_gone_from_a_stopped_episode_counts_as_dropped(
     assert (account.received, account.written, account.dropped, account.lost) == (700, 600, 100, 3)
     assert file.stop is not None
     assert (file.stop.end, file.stop.dropped, file.stop.lost) == (End.STOPPED, 100, 9)
+    assert file.stop.unknown_tails == ("joints", "head")
 
 
 def test_a_destroyed_episode_file_is_taken_from_inside_the_bag(make_episode: MakeEpisode) -> None:
