@@ -44,8 +44,12 @@ def record_movement(profile: Path, *, out: Path, seconds: float) -> Path:
         from humanoid_recorder.cli.record_script import record_unattended
 
         optional = frozenset(stream.name for stream in streams if not stream.required)
-        with contextlib.redirect_stdout(results):  # what it prints there is for us
-            record_unattended(request, child, signals, optional=optional)
+        try:
+            with contextlib.redirect_stdout(results):  # what it prints there is for us
+                record_unattended(request, child, signals, optional=optional)
+        except CommandRefused as error:  # its own remedy speaks of options of `record`
+            remedy = "Start the drivers, or set 'required: false' for what is not there."
+            raise CommandRefused(error.message, remedy=remedy) from error
     lines = results.getvalue().splitlines()
     if not lines:
         raise CommandRefused("Nothing was recorded.")
