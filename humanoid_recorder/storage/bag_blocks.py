@@ -193,8 +193,14 @@ class BagBlocks:
             opcode, end = record
             found = None
             if opcode == Opcode.MESSAGE:
-                fields = file.read(at + RECORD_HEAD.size, MESSAGE_FIELDS.size)
-                channel_id, _, log_ns, _ = MESSAGE_FIELDS.unpack(fields)
+                fields = file.read(at + RECORD_HEAD.size, min(MESSAGE_FIELDS.size, end - at - RECORD_HEAD.size))
+                if (
+                    len(fields) < MESSAGE_FIELDS.size
+                    or (channel_id := MESSAGE_FIELDS.unpack(fields)[0]) not in topic_of
+                ):
+                    record = None  # what stands here is no message
+                    break
+                log_ns = MESSAGE_FIELDS.unpack(fields)[2]
                 topics = frozenset((topic_of[channel_id],))
                 found = Block(number, at, end, log_ns, log_ns, is_chunk=False, topics=topics)
             elif opcode == Opcode.CHUNK and (head := ChunkHead.read(file.read, at)) is not None and head.end_ns:

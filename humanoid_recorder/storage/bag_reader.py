@@ -27,6 +27,7 @@ from humanoid_recorder.storage.rosbag2_metadata import (
 )
 
 _CHUNKS_PER_SETTLEMENT = 64
+_LATEST_NS = 2**64 - 1
 
 
 class BagMessage(NamedTuple):
@@ -178,11 +179,13 @@ class BagReader:
         """
         counts: defaultdict[str, np.ndarray[tuple[int], np.dtype[np.int64]]]
         counts = defaultdict(lambda: np.zeros(bins, np.int64))
+        # In integers: a float does not tell nanoseconds since the epoch apart. And of any size: a bag with one message
+        # at time 0 lasts half a century.
+        edges = [start_ns - (-max(1, duration_ns) * part // bins) for part in range(1, bins)]
+        edges_ns = np.array([min(edge, _LATEST_NS) for edge in edges], np.uint64)
 
         def count(topic: str, log_ns: UInt64Array) -> None:
-            # In integers: a float does not tell nanoseconds since the epoch apart.
-            since_ns = np.clip(log_ns.astype(np.int64) - start_ns, 0, duration_ns)
-            counts[topic] += np.bincount(np.minimum(since_ns * bins // max(1, duration_ns), bins - 1), minlength=bins)
+            counts[topic] += np.bincount(np.searchsorted(edges_ns, log_ns, "right"), minlength=bins)
 
         for source in self._sources:
             if source.chunk_indexes:

@@ -99,7 +99,10 @@ class McapSource:
         with self._opened() as file:
             for chunk in chunks:
                 file.seek(chunk.chunk_start_offset + chunk.chunk_length)
-                yield _parse_message_indexes(file.read(chunk.message_index_length))
+                times = _parse_message_indexes(file.read(chunk.message_index_length))
+                if unknown := times.keys() - self.channels.keys():
+                    raise McapError(f"an index names the channels {sorted(unknown)}, which do not exist")
+                yield times
 
     def messages(self, channel_ids: Collection[int] | None = None) -> Iterator[StoredMessage]:
         """Yield messages in file order, which is not the order of any of their times.
@@ -146,9 +149,17 @@ class McapSource:
         except OSError as error:
             raise BagReadError(f"Cannot read {self.path}: {error.strerror or error}.") from error
         except CRCValidationError as error:
-            raise BagReadError(f"{self.path} is damaged: a checksum does not match ({error}).") from error
+            raise self._damaged(f"a checksum does not match ({error})") from error
         except (McapError, ZstdError, struct.error, ValueError, KeyError, RuntimeError) as error:
-            raise BagReadError(f"{self.path} is damaged: {type(error).__name__}: {error}.") from error
+            raise self._damaged(f"{type(error).__name__}: {error}") from error
+        except (OverflowError, MemoryError) as error:
+            raise self._damaged("it gives a length that no file has") from error
+
+    def _damaged(self, how: str) -> BagReadError:
+        return BagReadError(
+            f"{self.path} is damaged: {how}.",
+            remedy=f"Recover what it holds: humanoid-recorder recover {shlex.quote(str(self.path))}",
+        )
 
     def _check_ends(self, file: BinaryIO) -> None:
         size = file.seek(0, 2)

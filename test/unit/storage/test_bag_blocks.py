@@ -109,3 +109,19 @@ def test_a_file_without_an_index_that_is_damaged_says_how_to_recover_it(
     with pytest.raises(BagReadError, match="it has no index") as error, BagBlocks(path):
         pass
     assert "humanoid-recorder recover" in error.value.remedy
+
+
+def test_a_message_of_no_channel_is_damage_where_no_index_tells_what_follows(
+    samples: Sequence[Sample], tmp_path: Path
+) -> None:
+    path = tmp_path / "other.mcap"
+    with path.open("wb") as file:
+        writer = Writer(file, use_chunking=False, index_types=IndexType.NONE)
+        writer.start("ros2", "a test")
+        schema = writer.register_schema("std_msgs/msg/String", "ros2msg", b"string data\n")
+        channel = writer.register_channel("/text", "cdr", schema)
+        for number in (channel, channel + 7):
+            writer.add_message(number, 1, b"\0\1\0\0", 1)
+        writer.finish()  # type: ignore[no-untyped-call]
+    with pytest.raises(BagReadError, match="is damaged at byte"), BagBlocks(path):
+        pass

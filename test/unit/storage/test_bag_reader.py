@@ -212,6 +212,32 @@ def test_a_damaged_chunk_is_named_after_what_came_before_it(make_bag: MakeBag) -
     )
 
 
+def test_counts_over_time_hold_for_a_bag_that_seems_to_last_half_a_century(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    first = samples[0]._replace(log_ns=0)
+    path = write_foreign(tmp_path / "old.mcap", [each._replace(channel_id=1) for each in (first, *samples[1:])])
+    reader = BagReader(path)
+    info = reader.summary()
+    assert info.starting_time_ns == 0
+    counts = reader.counts_over_time(start_ns=0, duration_ns=info.duration_ns, bins=60)["/a"]
+    assert (counts[0], counts[-1]) == (1, len(samples) - 1)
+
+
+def test_an_index_that_names_a_channel_of_no_file_is_damage(samples: list[Sample], tmp_path: Path) -> None:
+    path = write_foreign(tmp_path / "bag.mcap", [each._replace(channel_id=1) for each in samples])
+    with path.open("rb") as file:
+        summary = make_reader(file).get_summary()
+    assert summary is not None
+    chunk = summary.chunk_indexes[0]
+    content = bytearray(path.read_bytes())
+    content[chunk.chunk_start_offset + chunk.chunk_length + 9] = 99  # of the first record behind the chunk: its channel
+    path.write_bytes(content)
+    with pytest.raises(BagReadError, match="an index names the channels") as error:
+        BagReader(path).summary()
+    assert "humanoid-recorder recover" in error.value.remedy
+
+
 @pytest.mark.parametrize("keep", [7, 40, 5_000, -8, -1])
 def test_a_truncated_file_is_called_truncated(make_bag: MakeBag, keep: int) -> None:
     path = make_bag().directory / "bag_0.mcap"
