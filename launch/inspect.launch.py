@@ -16,7 +16,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from humanoid_recorder.core.streams import StreamKind
-from humanoid_recorder.inspection.bag_contents import read_contents
+from humanoid_recorder.inspection.bag_contents import BagStream, read_contents
 from humanoid_recorder.inspection.rviz_config import write_config
 from humanoid_recorder.inspection.topics import COMMANDED_PREFIX, commanded_topic
 from humanoid_recorder.inspection.view_plan import FrameSource, Installed, ViewPlan, Wishes, joint_topics, make_plan
@@ -82,23 +82,26 @@ def _node(name: str, parameters: Mapping[str, object], *, ends_all: bool = False
 
 def _player(plan: ViewPlan, given: Mapping[str, object], *, has_rviz: bool) -> Node:
     """Start the player. No command goes out under its own name: a robot may be listening."""
-    records = plan.contents.episode.start.streams if plan.contents.episode is not None else ()
-    kinds = {record.topic: record.kind for record in records}
     shown = joint_topics(plan.contents, StreamKind.COMMAND) if plan.commanded_frames is not FrameSource.NOBODY else ()
     parameters: dict[str, object] = {"clock_hz": CLOCK_HZ, **given}
     if has_rviz:
         parameters.setdefault("delay_s", SECONDS_FOR_RVIZ)
     if shown:
-        hidden = [
-            stream.topic
-            for stream in plan.contents.streams
-            if stream.topic not in shown and is_command(stream.topic, stream.type, kinds)
-        ]
         parameters["with_commands"] = True
         parameters["remap"] = [f"{topic}:={commanded_topic(topic)}" for topic in shown]
-        if hidden:
-            parameters["exclude_topics"] = hidden
+    if hidden := [topic for topic in _commands(plan) if topic not in shown]:
+        parameters["exclude_topics"] = hidden
     return _node("player", parameters, ends_all=not has_rviz)
+
+
+def _commands(plan: ViewPlan) -> list[str]:
+    """Return the topics that command the robot: as the recording says, else as either the player or the view thinks."""
+
+    def commands(stream: BagStream) -> bool:
+        kinds = {} if stream.is_guessed else {stream.topic: stream.kind.value}
+        return stream.kind is StreamKind.COMMAND or is_command(stream.topic, stream.type, kinds)
+
+    return [stream.topic for stream in plan.contents.streams if commands(stream)]
 
 
 def _state_publisher(plan: ViewPlan, name: str, joint_states: str, *, prefix: str) -> Node:
@@ -192,11 +195,13 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
         tf2_messages=is_type_installed(TF_TYPE),
         compressed_transport=is_package_installed(COMPRESSED_TRANSPORT),
     )
-    plan = make_plan(read_contents(Path(str(given["bag"]))), installed, wishes)
+    plan = make_plan(read_contents(Path(str(given["bag"])).expanduser()), installed, wishes)
     folder = Path(os.environ.get("ROS_HOME") or Path.home() / ".ros") / PACKAGE
     own = LaunchConfiguration("rviz_config").perform(context)
     config = own or str(write_config(plan, BASE_CONFIG, folder))
     said = [f"rviz configuration: {config}", *plan.notes]
+    if commands := _commands(plan):
+        said.append(f"commands, not played under their own names: {', '.join(commands)}")
     wants_rviz = bool(_argument(context, "rviz", _bool))
     has_rviz = wants_rviz and is_package_installed("rviz2")
     if wants_rviz and not has_rviz:

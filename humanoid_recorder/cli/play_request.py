@@ -147,8 +147,3 @@ def add_clock_rate(arguments: Sequence[str]) -> list[str]:
         if argument == "--clock" and not _NUMBER.fullmatch(follows):
             added.append(f"{DEFAULT_CLOCK_HZ:g}")
     return added
-
-
-def _assume_installed(_type_name: str, _type_hash: str) -> str:
-    """Leave that question to the player: it takes ROS to answer it."""
-    return ""

@@ -68,11 +68,12 @@ def read_contents(path: Path) -> BagContents:
     """Look into a bag: its indexes, ``episode.json`` if there is one, and the first message of a few topics.
 
     Raises:
-        BagReadError: There is no complete bag at ``path``, or it is damaged where we looked.
+        BagReadError: There is no complete bag at ``path``, it is damaged where we looked, or its ``episode.json`` is:
+            then nothing says which of its topics are commands.
     """
     reader = BagReader(path)
     info = {topic.name: topic for topic in reader.summary().topics if topic.message_count}
-    episode, notes = _read_episode(reader.path)
+    episode, notes = _read_episode(reader.path if reader.path.is_dir() else reader.path.parent)
     profile = _read_profile(episode, notes)
     streams = _streams(info.values(), episode, profile)
     first = _FirstMessages(reader, info)
@@ -114,10 +115,7 @@ class _FirstMessages:
 def _read_episode(directory: Path) -> tuple[EpisodeFile | None, list[str]]:
     if not (directory / EPISODE_FILE).is_file():
         return None, [f"there is no {EPISODE_FILE}: the bag was not recorded by us"]
-    try:
-        return EpisodeFile.read(directory), []
-    except BagReadError as error:
-        return None, [f"{error.message.removesuffix('.')}; shown as the bag of another recorder"]
+    return EpisodeFile.read(directory), []
 
 
 def _read_profile(episode: EpisodeFile | None, notes: list[str]) -> RobotProfile | None:

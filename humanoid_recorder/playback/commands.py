@@ -17,6 +17,11 @@ _TYPES = frozenset(
 )
 _TYPE_NAME = re.compile(r"(Cmd|Cmds|Command|Commands|Setpoint|Setpoints|JointJog)(Stamped|_)?$")
 _TOPIC_PART = re.compile(r"(^|_|/)(\w*cmds?|cmd_\w+|commands?|setpoints?|goal_pose|arm_sdk)(_|/|$)")
+_JOINT_VALUES = frozenset(
+    {"sensor_msgs/msg/JointState", "std_msgs/msg/Float32MultiArray", "std_msgs/msg/Float64MultiArray"}
+)
+_WANTED = re.compile(r"desired|target|reference")
+"""In the name of a topic with joint values: where the robot is to go, not where it is."""
 
 
 def is_command(topic: str, type_name: str, kinds: Mapping[str, str]) -> bool:
@@ -31,4 +36,9 @@ def is_command(topic: str, type_name: str, kinds: Mapping[str, str]) -> bool:
     if kind != StreamKind.OTHER:  # `other` is also what a recording without a profile says of everything
         return kind == StreamKind.COMMAND
     short = type_name.rpartition("/")[2]
-    return type_name in _TYPES or bool(_TYPE_NAME.search(short)) or bool(_TOPIC_PART.search(topic.lower()))
+    return (
+        type_name in _TYPES
+        or bool(_TYPE_NAME.search(short))
+        or bool(_TOPIC_PART.search(topic.lower()))
+        or (type_name in _JOINT_VALUES and bool(_WANTED.search(topic.lower())))
+    )

@@ -98,7 +98,7 @@ def open_program(
         check_type: Says of each type whether it is there.
 
     Raises:
-        BagReadError: There is no complete bag at ``path``.
+        BagReadError: There is no complete bag at ``path``, or nothing says which of its topics are commands.
         SpecError: An option does not fit the bag.
         CommandRefused: There is nothing to play.
     """
@@ -106,7 +106,7 @@ def open_program(
         if not bag.blocks:
             raise CommandRefused(f"{bag.path} has no messages.", remedy="See `humanoid-recorder info`.")
         topics = [BagTopic(key.topic, key.type) for key, _ in bag.topics]
-        selection = select(topics, choice, _kinds(bag.path))
+        selection = select(topics, choice, {} if choice.with_commands else _kinds(bag.path))
         silent = {name for name, count in bag.message_counts().items() if not count}
         problems = {index: check_type(key.type, each.type_hash) for index, (key, each) in enumerate(bag.topics)}
         left_out = [
@@ -149,14 +149,21 @@ def open_program(
 
 
 def _kinds(path: Path) -> Mapping[str, str]:
-    """Return what the recorder was told of each topic; nothing where it was another recorder's bag."""
+    """Return what the recorder was told of each topic; nothing where it was another recorder's bag.
+
+    Raises:
+        BagReadError: It was ours, and what it was told cannot be read: names alone might let a command through.
+    """
     directory = path if path.is_dir() else path.parent
     if not (directory / EPISODE_FILE).exists():
         return {}
     try:
         episode = EpisodeFile.read(directory)
-    except BagReadError:
-        return {}  # types and names decide then
+    except BagReadError as error:
+        raise BagReadError(
+            f"{error.message.removesuffix('.')}: so nothing says which topics command the robot.",
+            remedy="Say --with-commands (with_commands) where no robot listens.",
+        ) from error
     return {stream.topic: stream.kind for stream in (*episode.start.streams, *episode.streams_joined_later)}
 
 

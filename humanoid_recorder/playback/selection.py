@@ -86,7 +86,9 @@ def select(topics: Iterable[BagTopic], choice: PlayChoice, kinds: Mapping[str, s
         if not choice.wants(name):
             continue
         new_name = choice.remap.get(name, name)
-        if is_command(name, type_name, kinds) and not choice.with_commands:
+        # A new name can make a command of what was none: measured joints, sent where the robot takes its orders.
+        moves = is_command(name, type_name, kinds) or (name != new_name and is_command(new_name, type_name, {}))
+        if moves and not choice.with_commands:
             left_out.append(LeftOut(name, type_name, "it would move a robot that hears it", is_command=True))
         elif new_name == CLOCK and choice.own_clock:
             left_out.append(LeftOut(name, type_name, "we publish the clock ourselves"))

@@ -151,6 +151,7 @@ def test_without_the_commanded_robot_no_command_is_played_at_all(
 ) -> None:
     nodes, _ = start(*(EVERYTHING if given else ()), **given)
     assert "with_commands" not in nodes["player"].settings
+    assert nodes["player"].settings["exclude_topics"] == ["/gripper/command", "/joint_commands"]
     assert nodes.keys().isdisjoint({"commanded_frames", "commanded_root", "tf_publisher"})
 
 

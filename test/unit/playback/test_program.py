@@ -139,3 +139,14 @@ def test_damage_anywhere_is_told_and_never_changes_what_is_played(
     assert not told or str(file) in told
     assert numbers == sorted(set(numbers))
     assert len(numbers) == 300 or lost
+
+
+def test_a_damaged_episode_file_lets_no_command_through_by_its_name(tmp_path: Path) -> None:
+    bag = write(tmp_path / "bag", [0, 1])
+    (bag / "episode.json").write_text("{")
+    for path in (bag, bag / "bag_0.mcap"):
+        with pytest.raises(BagReadError, match="nothing says which topics command the robot") as error:
+            played(path)
+        assert "--with-commands" in error.value.remedy
+    numbers, _, _ = played(bag, choice=PlayChoice(with_commands=True))
+    assert numbers == [0, 1]

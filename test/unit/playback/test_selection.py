@@ -1,5 +1,6 @@
 """Which topics of a bag are played, and under which names."""
 
+import dataclasses
 import re
 
 import pytest
@@ -66,6 +67,12 @@ def test_commands_are_left_out_unless_asked_for_also_when_they_are_named() -> No
     assert "/joints" in names(PlayChoice(with_commands=True), kinds)
 
 
+def test_a_new_name_that_a_robot_obeys_makes_a_command() -> None:
+    choice = PlayChoice(topics=frozenset({"/joints"}), remap={"/joints": "/joint_commands"})
+    assert [each.topic for each in select(TOPICS, choice, {"/joints": "joint"}).left_out] == ["/joints"]
+    assert names(dataclasses.replace(choice, with_commands=True)) == ["/joint_commands"]
+
+
 @pytest.mark.parametrize(
     ("topic", "type_name"),
     [
@@ -80,6 +87,8 @@ def test_commands_are_left_out_unless_asked_for_also_when_they_are_named() -> No
         ("/gripper", "control_msgs/msg/GripperCommand"),
         ("/Head/Command", "std_msgs/msg/String"),
         ("/goal_pose", "geometry_msgs/msg/PoseStamped"),
+        ("/desired_joints", "sensor_msgs/msg/JointState"),
+        ("/left_arm/target", "std_msgs/msg/Float64MultiArray"),
     ],
 )
 def test_a_command_is_known_by_its_name_or_its_type(topic: str, type_name: str) -> None:
