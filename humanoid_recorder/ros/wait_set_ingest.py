@@ -31,7 +31,7 @@ from humanoid_recorder.ros.wait_set import SubscriptionWaitSet
 _Take = Callable[[type[Any], bool], tuple[bytes, MessageInfo] | None]
 
 PAUSE_S = 0.020
-"""Between two turns; a request ends it. Tried from 2 to 20 ms: a turn costs some 4 us for each channel that has anything."""
+"""Between two turns; a request ends it. A turn costs some 4 us for each channel that has anything: few are best."""
 _WAIT_NS = 500_000_000
 _MOST_PER_TURN = 1000
 """Messages taken from one subscription before the others get their turn."""
