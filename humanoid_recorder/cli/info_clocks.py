@@ -9,7 +9,7 @@ from humanoid_recorder.cli.info_models import EpisodeReport
 from humanoid_recorder.core.stream_clock import ClockAccount
 
 _NONE = Text("–", style="dim")  # noqa: RUF001 - an en dash is what a table's empty cell shows
-_CLOCK_FINDINGS = ("clock_offset", "clock_drift")
+_CLOCK_FINDINGS = ("clock_offset", "clock_drift", "clock_jump")
 _BURSTY = 0.2
 _SURE, _SEEN_MS = 5.0, 5.0
 """A drift of fewer standard errors, or of less in the episode, is not shown."""

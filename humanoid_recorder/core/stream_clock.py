@@ -21,6 +21,11 @@ _LEAST_IN_WINDOW = 8
 """Messages, in the mean: the smallest of fewer is no envelope."""
 _FEWEST_WINDOWS = 8
 """For a drift."""
+_JUMP_WINDOWS = 3
+"""A clock that was set has stayed so for as many, and was as steady before."""
+_LEAST_JUMP_NS = 10e6
+_RARE = 5.0
+"""A jump is this many times as far as one window mostly is from the next."""
 _MOST_ROWS = 4096
 _BURST = 0.2
 _SCATTER = 1.4826
@@ -42,9 +47,11 @@ class ClockAccount:
     """Receipt minus stamp at its smallest, in the middle of the time: what to add to the stamps to bring them to
     receipt. Negative: the clock is ahead. Positive: it is behind, or every message is late by as much."""
     drift_ppm: float | None
-    """How fast the offset grows, in millionths; negative: the clock is too fast. None below 8 windows."""
+    """How fast the offset grows, in millionths; negative: too fast. None below 8 windows (4 s), and with a jump."""
     drift_error_ppm: float | None
     """One standard error of it."""
+    jump_ms: float | None
+    """How far the offset jumped at once and stayed: the clock was set. ``offset_ms`` is that after it; None = never."""
     latency_p50_ms: float | None
     """Of receipt minus stamp, beyond offset and drift."""
     latency_p99_ms: float | None
@@ -115,6 +122,7 @@ class StreamClock:
             offset_ms=None if envelope is None else _rounded(envelope.offset_ns / _NS_PER_MS),
             drift_ppm=None if envelope is None else _rounded(envelope.drift_ppm),
             drift_error_ppm=None if envelope is None else _rounded(envelope.drift_error_ppm),
+            jump_ms=None if envelope is None or not envelope.jump_ns else _rounded(envelope.jump_ns / _NS_PER_MS),
             latency_p50_ms=_rounded(late_p50),
             latency_p99_ms=_rounded(late_p99),
             period_ms=_rounded(None if period_ns is None else period_ns / _NS_PER_MS),
@@ -168,14 +176,17 @@ class _Envelope(NamedTuple):
 
     middle_ns: int
     offset_ns: float
-    slope: float
-    drift_ppm: float | None
-    drift_error_ppm: float | None
+    slope: float = 0.0
+    drift_ppm: float | None = None
+    drift_error_ppm: float | None = None
+    jump_ns: float = 0.0
+    jump_at_ns: int = 0
 
     def at(self, logs_ns: Int64Array) -> FloatArray:
         """Return the smallest delay expected at some log times, ns."""
         since_ns: FloatArray = (logs_ns - self.middle_ns).astype(np.float64)
-        return self.offset_ns + self.slope * since_ns
+        jump: FloatArray = np.where(logs_ns < self.jump_at_ns, self.jump_ns, 0.0)
+        return self.offset_ns + self.slope * since_ns - jump
 
 
 def _per_key(windows: list[_Minimum]) -> list[_Minimum]:
@@ -200,7 +211,13 @@ def _fit(windows: list[_Minimum]) -> _Envelope | None:
     first_ns = windows[0].delay_ns  # in integers: a clock may be off by years
     delays_ns = np.array([window.delay_ns - first_ns for window in windows], np.float64)
     if len(windows) < _FEWEST_WINDOWS:
-        return _Envelope(middle_ns, first_ns + float(np.median(delays_ns)), 0.0, None, None)
+        return _Envelope(middle_ns, first_ns + float(np.median(delays_ns)))
+    jump_at = _jump(delays_ns)
+    if jump_at is not None:
+        before_ns, after_ns = (float(np.median(part)) for part in (delays_ns[:jump_at], delays_ns[jump_at:]))
+        # It was between the two minima; taken so that no message of the meantime counts as late.
+        at_ns = windows[jump_at].log_ns if after_ns < before_ns else windows[jump_at - 1].log_ns + 1
+        return _Envelope(middle_ns, first_ns + after_ns, jump_ns=after_ns - before_ns, jump_at_ns=at_ns)
     one, other = np.triu_indices(len(windows), 1)
     apart_s = times_s[other] - times_s[one]
     is_apart = apart_s > 0
@@ -212,6 +229,20 @@ def _fit(windows: list[_Minimum]) -> _Envelope | None:
     spread_s = float(np.sqrt(np.sum((times_s - times_s.mean()) ** 2))) or 1.0
     error = scatter_ns / spread_s / 1000
     return _Envelope(middle_ns, first_ns + offset_ns, ns_per_s / _NS_PER_S, ns_per_s / 1000, error)
+
+
+def _jump(delays_ns: FloatArray) -> int | None:
+    """Return the first window after a jump that stayed; None without one.
+
+    A drift changes every window alike, and a stall comes back.
+    """
+    changes = np.diff(delays_ns)
+    at = int(np.argmax(np.abs(changes))) + 1
+    if not _JUMP_WINDOWS <= at <= len(delays_ns) - _JUMP_WINDOWS:
+        return None
+    limit_ns = _LEAST_JUMP_NS + _RARE * float(np.median(np.abs(changes)))
+    stayed_ns = float(np.median(delays_ns[at : at + 4]) - np.median(delays_ns[max(0, at - 4) : at]))
+    return at if abs(stayed_ns) > limit_ns and stayed_ns * changes[at - 1] > 0 else None
 
 
 def _rounded(value: float | None) -> float | None:

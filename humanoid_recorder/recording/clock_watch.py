@@ -9,7 +9,7 @@ from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.core.stream_clock import ClockAccount, StreamClock
 from humanoid_recorder.spec.alignment_plan import AlignmentPlan
 
-CLOCK_OFFSET, CLOCK_DRIFT = "clock_offset", "clock_drift"
+CLOCK_OFFSET, CLOCK_DRIFT, CLOCK_JUMP = "clock_offset", "clock_drift", "clock_jump"
 """Findings of an episode."""
 
 _TURN_NS = 1_000_000_000
@@ -121,6 +121,9 @@ def _is_enough(account: ClockAccount) -> bool:
 
 
 def _drift(name: str, account: ClockAccount) -> Iterator[tuple[str, str]]:
+    if account.jump_ms is not None:
+        side = "ahead" if account.jump_ms < 0 else "behind"
+        yield CLOCK_JUMP, f"{name} jumped {_length(abs(account.jump_ms))} {side} within the episode, and stayed there"
     drift_ppm, error_ppm, period_ms = account.drift_ppm, account.drift_error_ppm, account.period_ms
     if drift_ppm is None or error_ppm is None or period_ms is None:
         return

@@ -97,6 +97,29 @@ def test_stale_first_messages_and_a_few_wild_stamps_change_nothing() -> None:
     assert (found.offset_ms, found.drift_ppm, found.latency_p50_ms) == (3.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("jump_ms", [-300, 40])
+def test_a_clock_that_was_set_has_jumped_and_not_drifted(jump_ms: int) -> None:
+    clock = StreamClock()
+    measured = [START_NS + at * 2 * MS for at in range(5000)]
+    logs = [at_ns + 3 * MS + at % 7 * MS // 10 for at, at_ns in enumerate(measured)]
+    clock.feed(logs, [at_ns - (jump_ms * MS if at >= 2100 else 0) for at, at_ns in enumerate(measured)])
+    found = clock.account()
+    assert found.jump_ms == pytest.approx(jump_ms, abs=0.2)
+    assert found.offset_ms == pytest.approx(3 + jump_ms, abs=0.2)
+    assert (found.drift_ppm, found.drift_error_ppm) == (None, None)
+    assert found.latency_p99_ms is not None
+    assert abs(found.latency_p99_ms) < 1
+
+
+def test_a_stall_of_a_second_and_a_drift_are_no_jump() -> None:
+    stalled = StreamClock()
+    logs = [START_NS + at * 2 * MS for at in range(5000)]
+    stalled.feed(logs, [log - (303 if 2000 <= at < 2500 else 3) * MS for at, log in enumerate(logs)])
+    assert stalled.account().jump_ms is None
+    assert stalled.account().offset_ms == pytest.approx(3, abs=0.1)
+    assert account(drift_ppm=20_000, seconds=60).jump_ms is None
+
+
 def test_batches_make_no_difference() -> None:
     one = account(batch=1, seconds=3)
     assert one == account(batch=5000, seconds=3) == account(batch=7, seconds=3)
@@ -128,7 +151,7 @@ def test_a_stream_without_stamps_still_has_bursts_and_jitter() -> None:
 def test_one_message_or_none_says_next_to_nothing() -> None:
     empty, single = StreamClock(), StreamClock()
     empty.feed([], [])
-    assert empty.account() == ClockAccount(0, 0, None, None, None, None, None, None, None, None)
+    assert empty.account() == ClockAccount(0, 0, None, None, None, None, None, None, None, None, None)
     single.feed([START_NS], [START_NS - 5 * MS])
     found = single.account()
     assert (found.messages, found.offset_ms, found.latency_p50_ms, found.period_ms) == (1, 5.0, 0.0, None)

@@ -99,6 +99,13 @@ def test_a_drift_is_told_in_ms_per_minute(sign: int, side: str) -> None:
     ]
 
 
+def test_a_clock_that_is_set_within_the_episode_is_named() -> None:
+    made = samples(lambda t: t + (40 * MS if t > 4 * SECOND else 0))
+    assert problems(made, plan(tolerance_ms=1000)) == [
+        ("clock_jump", "headset jumped 40 ms ahead within the episode, and stayed there")
+    ]
+
+
 def test_too_little_says_nothing() -> None:
     assert problems(samples(lambda t: t + 5 * SECOND, seconds=0.9)) == []
     assert problems(samples(lambda t: t + 5 * SECOND, seconds=9, rate_hz=1)) == []
