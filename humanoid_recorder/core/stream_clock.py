@@ -50,8 +50,6 @@ class ClockAccount:
     """How fast the offset grows, in millionths; negative: too fast. None below 8 windows (4 s), and with a jump."""
     drift_error_ppm: float | None
     """One standard error of it."""
-    jump_ms: float | None
-    """How far the offset jumped at once and stayed: the clock was set. ``offset_ms`` is that after it; None = never."""
     latency_p50_ms: float | None
     """Of receipt minus stamp, beyond offset and drift."""
     latency_p99_ms: float | None
@@ -61,6 +59,8 @@ class ClockAccount:
     """Share of messages received within a fifth of the period after the one before: they waited for each other."""
     jitter_ms: float | None
     """99th percentile of how far the distance between two receipts is from the period."""
+    jump_ms: float | None = None
+    """How far the offset jumped at once and stayed: the clock was set. ``offset_ms`` is that after it; None = never."""
 
 
 class StreamClock:

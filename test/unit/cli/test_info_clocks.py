@@ -16,9 +16,9 @@ PROVENANCE = ProvenanceRecord(
     robot="r1", robot_serial="", profile_path="", profile_sha256="", profile_text="", urdf_sha256="", host="",
     software={}, clock_synchronised=None,
 )  # fmt: skip
-HEADSET = ClockAccount(720, 720, -1699.3, -667.0, 20.0, None, 2.1, 14.0, 13.9, 0.04, 21.1)
-STEADY = ClockAccount(5000, 5000, 0.3, -20.0, 16.0, None, 2.4, 7.7, 2.0, 0.94, 34.0)
-SILENT = ClockAccount(1, 0, None, None, None, None, None, None, None, None, None)
+HEADSET = ClockAccount(720, 720, -1699.3, -667.0, 20.0, 2.1, 14.0, 13.9, 0.04, 21.1)
+STEADY = ClockAccount(5000, 5000, 0.3, -20.0, 16.0, 2.4, 7.7, 2.0, 0.94, 34.0)
+SILENT = ClockAccount(1, 0, None, None, None, None, None, None, None, None)
 
 
 def episode(clocks: dict[str, ClockAccount]) -> EpisodeReport:

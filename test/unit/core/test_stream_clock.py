@@ -151,7 +151,7 @@ def test_a_stream_without_stamps_still_has_bursts_and_jitter() -> None:
 def test_one_message_or_none_says_next_to_nothing() -> None:
     empty, single = StreamClock(), StreamClock()
     empty.feed([], [])
-    assert empty.account() == ClockAccount(0, 0, None, None, None, None, None, None, None, None, None)
+    assert empty.account() == ClockAccount(0, 0, None, None, None, None, None, None, None, None)
     single.feed([START_NS], [START_NS - 5 * MS])
     found = single.account()
     assert (found.messages, found.offset_ms, found.latency_p50_ms, found.period_ms) == (1, 5.0, 0.0, None)
