@@ -30,7 +30,6 @@ from humanoid_recorder.playback.state import PlayerState
 from humanoid_recorder.ros.publishing import why_not_publishable
 from humanoid_recorder.ros.qos import LATCHED
 from humanoid_recorder.ros.running import (
-    STOP_WITH_PARENT,
     RunnableNode,
     StopRequest,
     declare_stop_with_parent,
@@ -144,8 +143,8 @@ class PlayerNode(RunnableNode):
         """Whether somebody has yet to find us: a subscriber, or the command that started us and shows how we do."""
         if self._settings.wait_for_subscribers and self._outlet.publishers.unheard():
             return True
-        has_parent = bool(self.get_parameter(STOP_WITH_PARENT).value)
-        return has_parent and waited_s < _PARENT_S and not self._state_publisher.get_subscription_count()
+        is_shown = self._settings.is_named_by_parent and waited_s < _PARENT_S
+        return is_shown and not self._state_publisher.get_subscription_count()
 
     def _command(self, change: Callable[[Playback, int], None]) -> PlayerState:
         """Change what is played, and return what came of it."""

@@ -36,7 +36,7 @@ _PARAMETERS: dict[str, tuple[str | bool | float, str]] = {
     "clock_hz": (0.0, "Publish /clock so often per second; 0 = not at all."),
     "delay_s": (1.0, "Wait so long before the first message, so that subscribers find us."),
     "wait_for_subscribers": (False, "Wait before the first message until every topic has a subscriber."),
-    "instance": ("", "Name of this process in ~/state, by which who started it knows it; empty: a random one."),
+    "instance": ("", "Name of this process in ~/state, for who started it: it is waited for; empty: a random one."),
 }
 _LISTS = {
     "topics": "Play only these topics.",
@@ -61,6 +61,8 @@ class PlayerParameters:
     delay_s: float
     wait_for_subscribers: bool
     instance: str
+    is_named_by_parent: bool
+    """Whether who started us gave us a name: then it listens to our state, and wants to show all of it."""
 
 
 def declare_parameters(node: Node) -> None:
@@ -139,6 +141,7 @@ def read_parameters(node: Node) -> PlayerParameters:
         delay_s=number("delay_s"),
         wait_for_subscribers=flag("wait_for_subscribers"),
         instance=text("instance") or secrets.token_hex(4),
+        is_named_by_parent=bool(text("instance")),
     )
 
 

@@ -1,6 +1,7 @@
 """The player node over real DDS: what it sends, byte by byte, and how it is driven."""
 
 import json
+import os
 import signal
 from collections import defaultdict
 from collections.abc import Sequence
@@ -310,6 +311,17 @@ def test_the_clock_is_that_of_the_bag_and_only_goes_forward(
     assert START_NS <= times[0] <= times[-1] <= START_NS + 990 * MS
     assert len(times) > 50
     assert len(listener.data[ONE]) == 100
+
+
+def test_only_who_gave_it_a_name_is_waited_for(
+    start_node: "StartNode", listener: Listener, poll: "Poll", tmp_path: Path
+) -> None:
+    bag = write_bag(tmp_path / "bag", [(ONE, 0.0, "a"), (ONE, 1.0, "b")])
+    listener.listen(ONE)
+    launched = start_node(MODULE, *parameters(bag, stop_with_parent=os.getpid()))
+    launched.wait_for("playing 1 topics")
+    poll(lambda: listener.texts(ONE) == ["a", "b"], timeout_s=8)  # it waits 10 s for who wants to show it
+    finish(launched, poll)
 
 
 def test_a_late_subscriber_finds_what_is_latched(
