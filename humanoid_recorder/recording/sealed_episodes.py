@@ -20,6 +20,8 @@ from humanoid_recorder.storage.episode_file import EpisodeFile
 from humanoid_recorder.storage.layout import SessionFolder
 
 _HASH_BLOCK_BYTES = 4 * 1024 * 1024
+_KEPT_WHOLE = 32
+"""Of so many, the newest, the whole record is kept in memory; a record takes 2 kB for each stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class SealedEpisode:
     is_discarded: bool = False
     is_whole: bool = True
     """False when it could not be sealed: its directory still ends in ``.unfinished``."""
+    is_brief: bool = False
+    """Whether ``file`` lacks what only the disk has to know: ledger, streams, findings, frames and clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class SealedEpisodes:
         """Of those discarded in this session; monotonic clock."""
         self._unsaved: dict[str, str] = {}
         """By id of those whose label could not be written: why."""
+        self._changed: set[str] = set()
+        """Ids of those whose record on the disk is not the one here."""
         self._mistake = ""
         self._chores = Chores(on_mistake=self._note_mistake)
         self.purge = Purge(
@@ -177,7 +183,9 @@ class SealedEpisodes:
         """Replace fields of an episode's record here; ``_save`` brings it to the disk."""
         with self._lock:
             episode = self._episodes[episode_id]
-            self._episodes[episode_id] = replace(episode, file=episode.file.model_copy(update=changes))
+            file = EpisodeFile.read(episode.directory) if episode.is_brief else episode.file
+            self._episodes[episode_id] = replace(episode, file=file.model_copy(update=changes), is_brief=False)
+            self._changed.add(episode_id)
 
     def _save(self, episode_id: str) -> None:
         """Write an episode's record as it stands when this returns, wherever the episode has been moved meanwhile.
@@ -194,6 +202,9 @@ class SealedEpisodes:
                 now = self._find(episode_id)
                 if now is None or now.directory == episode.directory:
                     raise
+        with self._lock:
+            if self._episodes.get(episode_id) is written:
+                self._changed.discard(episode_id)
 
     def _save_label(self, episode_id: str) -> None:
         before = self.trouble
@@ -215,6 +226,7 @@ class SealedEpisodes:
     def _forget(self, episode_id: str) -> None:
         with self._lock:
             self._episodes.pop(episode_id, None)
+            self._changed.discard(episode_id)
 
     def _note_mistake(self, error: Exception) -> None:
         self._mistake = f"A chore failed: {error!r}."
@@ -241,3 +253,25 @@ class SealedEpisodes:
                 digests[name] = digest.hexdigest()
         self._change(episode_id, sha256=digests)
         self._save(episode_id)
+        self._shorten_old()
+
+    def _shorten_old(self) -> None:
+        """Keep of episodes with which everything has been done what others ask for: hundreds may be recorded a day."""
+        with self._lock:
+            for episode_id, episode in list(self._episodes.items())[:-_KEPT_WHOLE]:
+                is_done = episode_id not in self._changed and None not in episode.file.sha256.values()
+                if is_done and not episode.is_brief:
+                    self._episodes[episode_id] = replace(episode, file=_brief(episode.file), is_brief=True)
+
+
+def _brief(file: EpisodeFile) -> EpisodeFile:
+    start = file.start.model_copy(update={"streams": ()})
+    less: dict[str, object] = {
+        "ledger": {},
+        "clocks": {},
+        "findings": (),
+        "latched": (),
+        "streams_joined_later": (),
+        "alignment": None,
+    }
+    return file.model_copy(update={"start": start, **less})

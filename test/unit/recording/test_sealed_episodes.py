@@ -8,6 +8,7 @@ import pytest
 
 from humanoid_recorder.core.errors import SessionError
 from humanoid_recorder.core.labels import Outcome
+from humanoid_recorder.recording import sealed_episodes
 from humanoid_recorder.storage.episode_file import EpisodeFile
 
 if TYPE_CHECKING:
@@ -144,3 +145,35 @@ def test_the_usage_of_a_session_counts_every_episode(rig: "Rig") -> None:
     assert usage.episodes == len(ids)
     assert usage.bytes == sum(stop.bytes for stop in stops if stop is not None) > 0
     assert usage.duration_s == sum(stop.duration_s for stop in stops if stop is not None) > 0
+
+
+def test_of_old_episodes_only_the_disk_keeps_the_account(rig: "Rig", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed_episodes, "_KEPT_WHOLE", 1)
+    old, _, new = (record(rig) for _ in range(3))
+    rig.wait_until_saved()
+    kept = {episode.file.id: episode for episode in rig.recorder.sealed.recent(3)}
+    assert [kept[id_].is_brief for id_ in (old, new)] == [True, False]
+    assert (kept[old].file.ledger, kept[old].file.start.streams) == ({}, ())
+    assert kept[old].file.stop == rig.file(old).stop
+    before = rig.file(old)
+    assert before.ledger["joints"].written == 1
+    rig.recorder.sealed.relabel(old, outcome=Outcome.FAILURE, reason="late")
+    rig.wait_until_saved()
+    assert rig.file(old).outcome is Outcome.FAILURE
+    assert rig.file(old).ledger == before.ledger
+    assert rig.recorder.sealed.usage().episodes == 3
+
+
+def test_an_old_episode_is_not_shortened_before_its_label_is_on_the_disk(
+    rig: "Rig", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed_episodes, "_KEPT_WHOLE", 1)
+    old, new = record(rig), record(rig)
+    rig.wait_until_saved()
+    sealed = rig.recorder.sealed
+    sealed._change(old, outcome=Outcome.SUCCESS)
+    sealed._shorten_old()
+    sealed._save(old)
+    sealed._shorten_old()
+    assert (rig.file(old).outcome, list(rig.file(old).ledger)) == (Outcome.SUCCESS, list(rig.file(new).ledger))
+    assert sealed.recent(2)[0].is_brief
