@@ -88,7 +88,7 @@ def test_the_terminal_names_what_was_recovered(command: "StartCommand", robot: "
 def test_the_next_recorder_repairs_it(command: "StartCommand", robot: "StartRobot", tmp_path: Path) -> None:
     robot()
     file = kill_while_recording(command(*RECORD, "--seconds", "60"), tmp_path)
-    for _ in range(5):  # a repair waits while an episode is recorded, and is given up when the recorder ends
+    for _ in range(20):  # a repair waits while an episode is recorded, and is given up when the recorder ends
         running = command(*RECORD, "--seconds", "1")
         assert running.wait() == 0, running.stderr
         if not file.exists():

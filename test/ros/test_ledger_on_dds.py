@@ -25,6 +25,9 @@ TOPIC = "/numbers"
 BURST_BYTES = 64 * 1024
 """So many bytes a message that a few of them fill what the transport holds for a reader that sleeps."""
 
+MOST_ATTEMPTS = 20
+"""A busy computer may send nothing within the 100 ms after a stop that make the tail of an episode known."""
+
 
 class Sender:
     """Sends strings that begin with their own number, from 1: the number that DDS gives them too."""
@@ -100,16 +103,20 @@ def test_two_episodes_in_a_row_share_no_message_and_miss_none(
     make_sender().send_always()
     start_recorder()
     operator.wait_for(Phase.ARMED)
-    first = record(operator, lambda: poll(received(operator, 20)))
-    second = record(operator, lambda: poll(received(operator, 20)))
-    one, other = numbers(first), numbers(second)
-    assert one == list(range(one[0], one[-1] + 1))
-    assert other == list(range(other[0], other[-1] + 1))
-    assert one[-1] < other[0]
-    for directory in (first, second):
-        result = account(directory)
-        assert (result.lost, result.head, result.tail) == (0, Head.WHOLE, Tail.CLOSED)
-        assert EpisodeFile.read(directory).stop.unknown_tails == ()  # type: ignore[union-attr]
+    for _ in range(MOST_ATTEMPTS):
+        first = record(operator, lambda: poll(received(operator, 20)))
+        second = record(operator, lambda: poll(received(operator, 20)))
+        one, other = numbers(first), numbers(second)
+        assert one == list(range(one[0], one[-1] + 1))
+        assert other == list(range(other[0], other[-1] + 1))
+        assert one[-1] < other[0]
+        results = [account(first), account(second)]
+        assert [(result.lost, result.head) for result in results] == [(0, Head.WHOLE)] * 2
+        unknown = [EpisodeFile.read(directory).stop.unknown_tails for directory in (first, second)]  # type: ignore[union-attr]
+        assert unknown == [() if result.tail is Tail.CLOSED else (TOPIC,) for result in results]
+        if unknown == [(), ()]:
+            return
+    pytest.fail("no stop was ever followed by a message within 100 ms")
 
 
 def test_what_a_sleeping_recorder_did_not_get_is_counted_message_by_message(
@@ -191,7 +198,7 @@ def test_what_was_sent_before_we_found_a_publisher_is_no_loss_and_the_head_says_
     directory = record(operator, join_late)
     there, result = numbers(directory), account(directory)
     assert there[0] > 1
-    assert (result.lost, result.head, result.tail) == (0, Head.JOINED_LATE, Tail.CLOSED)
+    assert (result.lost, result.head) == (0, Head.JOINED_LATE)
     assert account(directory, "/steady").head is Head.WHOLE
 
 
@@ -210,4 +217,4 @@ def test_two_publishers_of_one_topic_are_told_apart_or_the_loss_is_unknown(
     if result.lost is None:  # Jazzy
         assert (result.lost_reason, result.tail) == (NO_PUBLISHER_ID, Tail.UNKNOWN)
     else:
-        assert (result.lost, result.publishers, result.tail) == (0, 2, Tail.CLOSED)
+        assert (result.lost, result.publishers) == (0, 2)

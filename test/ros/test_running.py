@@ -11,15 +11,14 @@ if TYPE_CHECKING:
     from test.ros.conftest import StartNode
 
 PROGRAM = """
-import signal
 import sys
+import time
+from pathlib import Path
 import rclpy
 from rclpy.node import Node
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_stop_with_parent, run_node
 from std_msgs.msg import String
-
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
 
 class Sample(RunnableNode):
     def __init__(self, stop: StopRequest) -> None:
@@ -49,7 +48,8 @@ class Sample(RunnableNode):
     def linger(self) -> None:
         if self._mood == "lingers":
             print("lingering", self.context.ok(), flush=True)
-            signal.sigwait({signal.SIGUSR1})
+            while not Path(__file__).with_name("may_end").exists():
+                time.sleep(0.01)
             print("done", flush=True)
 
 if __name__ == "__main__":
@@ -131,7 +131,7 @@ def test_a_node_whose_context_is_shut_down_under_it_closes_and_says_so(start_nod
 
 
 def test_a_node_that_is_not_done_in_time_goes_on_when_rclpy_has_gone_whatever_gentle_signals_come(
-    start_node: "StartNode", module: str
+    start_node: "StartNode", module: str, tmp_path: Path
 ) -> None:
     node = start_node(module, "-p", "mood:=lingers")
     node.wait_for("tick 1")
@@ -139,7 +139,7 @@ def test_a_node_that_is_not_done_in_time_goes_on_when_rclpy_has_gone_whatever_ge
     node.wait_for("lingering False")
     node.signal(signal.SIGTERM)
     node.signal(signal.SIGINT)
-    node.signal(signal.SIGUSR1)
+    (tmp_path / "may_end").touch()
     assert node.wait() == 0, node.output
     assert "done" in node.output
     assert "Traceback" not in node.output
