@@ -38,9 +38,11 @@ class TouchArray:
         self.stream = stream
         self._frame = contents.fixed_frame
         self._scale = TouchScale(full_scale if full_scale is not None else _limit(stream, contents))
-        self._layout: TaxelLayout | None = None
-        if stream.spec is not None and stream.spec.taxels is not None:
-            self._layout = declared_layout(stream.spec.taxels)
+        self.misfit = ""
+        """Why the layout that the profile declares is not used; empty when it is."""
+        taxels = stream.spec.taxels if stream.spec is not None else None
+        self._declared = declared_layout(taxels) if taxels is not None else None
+        self._flat: TaxelLayout | None = None
         self._newest: Any = None
 
     def hear(self, message: Any) -> None:
@@ -59,11 +61,10 @@ class TouchArray:
         array, frame = _read(message, self._frame)
         values = array.ravel()
         self._scale.see(values)
-        if self._layout is None or self._layout.taxels != values.size:
-            self._layout = assumed_layout(*array.shape, frame=frame)
+        layout = self._layout_of(array, frame)
         colours = self._scale.colours(values)
         markers, begin = [], 0
-        for number, pad in enumerate(self._layout.pads):
+        for number, pad in enumerate(layout.pads):
             end = begin + len(pad.positions_m)
             markers.append(
                 points_marker(
@@ -76,7 +77,7 @@ class TouchArray:
                 )
             )
             begin = end
-        first = self._layout.pads[0]
+        first = layout.pads[0]
         middle = first.positions_m.mean(axis=0)
         markers.append(
             text_marker(
@@ -90,6 +91,15 @@ class TouchArray:
             )
         )
         return MarkerArray(markers=markers)
+
+    def _layout_of(self, array: npt.NDArray[np.float64], frame: str) -> TaxelLayout:
+        if self._declared is not None:
+            if self._declared.taxels == array.size:
+                return self._declared
+            self.misfit = f"shown flat: {array.size} values, and the profile has {self._declared.taxels} taxels"
+        if self._flat is None or self._flat.taxels != array.size:
+            self._flat = assumed_layout(*array.shape, frame=frame)
+        return self._flat
 
     def _legend(self, values: npt.NDArray[np.float64]) -> str:
         unit = self.stream.spec.unit if self.stream.spec is not None else ""
@@ -133,6 +143,8 @@ class TouchMarkers(RunnableNode):
                 continue
             if markers is not None:
                 publisher.publish(markers)
+            if array.misfit:
+                self._complain(array.stream.topic, array.misfit)
 
     def _complain(self, topic: str, text: str) -> None:
         if topic not in self._complained:
@@ -148,14 +160,22 @@ def _limit(stream: BagStream, contents: BagContents) -> float | None:
 
 
 def _read(message: Any, frame: str) -> tuple[npt.NDArray[np.float64], str]:
-    """Return the values of a message, shape (rows, columns), and the frame it is in."""
+    """Return the values of a message, shape (rows, columns), and the frame it is in.
+
+    Raises:
+        BagReadError: They are not numbers, or there are none.
+    """
     if isinstance(message, Image):
         shape = (int(message.height), int(message.width))
         values = values_of_image(
             message.encoding, message.step, bytes(message.data), shape=shape, big_endian=bool(message.is_bigendian)
         )
+        if not values.size:
+            raise BagReadError("an array without values is not shown")
         return values, message.header.frame_id or frame
     flat = np.asarray(message.data, dtype=np.float64)
+    if not flat.size:
+        raise BagReadError("an array without values is not shown")
     dimensions = [int(dimension.size) for dimension in message.layout.dim]
     rows = dimensions[0] if len(dimensions) > 1 and dimensions[0] > 0 and flat.size % dimensions[0] == 0 else 1
     return flat.reshape(rows, -1), frame

@@ -1,5 +1,6 @@
 """The nodes that make what rviz cannot: real messages in, what rviz would be sent out."""
 
+import dataclasses
 import io
 import re
 import signal
@@ -20,12 +21,15 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from humanoid_recorder.core.qos import Durability, QosOffer
 from humanoid_recorder.core.samples import Sample
+from humanoid_recorder.inspection.bag_contents import read_contents
 from humanoid_recorder.nodes import tf_publisher
+from humanoid_recorder.nodes.touch_markers import TouchArray
 from humanoid_recorder.ros.installed import is_package_installed, is_type_installed
 from humanoid_recorder.ros.message_types import message_type
 from humanoid_recorder.ros.qos import LATCHED
 from humanoid_recorder.ros.running import StopRequest, ros_context
 from humanoid_recorder.ros.transforms import TF_TYPE
+from humanoid_recorder.spec.stream_spec import StreamSpec
 from humanoid_recorder.storage.bag_writer import BagTopic, BagWriter
 
 if TYPE_CHECKING:
@@ -121,6 +125,21 @@ def test_arrays_of_numbers_are_touch_too_and_a_declared_scale_holds(
     assert text.text == "/glove/touch: 3, red = 40"
 
 
+def test_touch_lies_flat_and_says_so_while_the_profile_has_another_number_of_taxels(bag: Path) -> None:
+    contents = read_contents(bag)
+    stream = next(stream for stream in contents.streams if stream.topic == "/hand/touch")
+    pad = {"frame": "arm", "positions_m": [[0.0, 0.0, 0.1], [0.0, 0.0, 0.2]]}
+    spec = StreamSpec.model_validate({"topic": "/hand/touch", "type": stream.type, "kind": "tactile", "taxels": [pad]})
+    array = TouchArray(dataclasses.replace(stream, spec=spec), contents, full_scale=None)
+    array.hear(touch_image([[1.0, 2.0]]))
+    fitting: Any = array.draw()
+    assert (fitting.markers[0].header.frame_id, array.misfit) == ("arm", "")
+    array.hear(touch_image([[1.0, 2.0, 3.0]]))
+    flat: Any = array.draw()
+    assert (flat.markers[0].header.frame_id, len(flat.markers[0].points)) == ("tip", 3)
+    assert array.misfit == "shown flat: 3 values, and the profile has 2 taxels"
+
+
 def test_touch_that_cannot_be_read_is_said_once_and_the_node_goes_on(
     run: "Callable[..., NodeProcess]", heard: Callable[..., list[Any]], talk: "Talk", poll: "Poll"
 ) -> None:
@@ -128,6 +147,8 @@ def test_touch_that_cannot_be_read_is_said_once_and_the_node_goes_on(
     node = run("touch_markers")
     wrong = talk(Image(encoding="rgb8", height=1, width=1, step=3, data=bytes(3)), "/hand/touch")
     poll(lambda: "/hand/touch: an image with the encoding 'rgb8' is no touch array" in node.output)
+    talk(Float32MultiArray(), "/glove/touch")
+    poll(lambda: "/glove/touch: an array without values is not shown" in node.output)
     wrong.sent = 0
     poll(lambda: wrong.sent > 20)
     wrong.leave()
