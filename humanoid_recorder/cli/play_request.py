@@ -1,6 +1,5 @@
 """What ``humanoid-recorder play`` was asked to do, checked against the bag before anything is started."""
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from humanoid_recorder.cli.node_child import NodeRequest, ParameterValue
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.core.topics import compile_pattern
+from humanoid_recorder.playback.playback import FASTEST, LONGEST_S, MOST_CLOCK_HZ, SLOWEST
 from humanoid_recorder.playback.program import Window, open_program
 from humanoid_recorder.playback.selection import PlayChoice, parse_remap
 from humanoid_recorder.playback.timeline import OrderBy
@@ -120,18 +120,17 @@ class PlayRequest:
             pass
 
     def _faults(self) -> Iterator[SpecError]:
-        if not 0 < self.rate <= 1000:
-            yield SpecError(f"--rate is {self.rate:g}.", remedy="It must be more than 0 and at most 1000.")
         numbers = {
-            "--start-offset": self.start_offset_s,
-            "--duration": self.duration_s,
-            "--step": self.step_s,
-            "--clock": self.clock_hz,
-            "--delay": self.delay_s,
+            "--rate": (self.rate, SLOWEST, FASTEST),
+            "--start-offset": (self.start_offset_s, 0, LONGEST_S),
+            "--duration": (self.duration_s, 0, LONGEST_S),
+            "--step": (self.step_s, 0, LONGEST_S),
+            "--clock": (self.clock_hz, 0, MOST_CLOCK_HZ),
+            "--delay": (self.delay_s, 0, LONGEST_S),
         }
-        for option, value in numbers.items():
-            if not 0 <= value < math.inf:
-                yield SpecError(f"{option} is {value:g}.", remedy="It must be zero or more.")
+        for option, (value, least, most) in numbers.items():
+            if not least <= value <= most:
+                yield SpecError(f"{option} is {value:g}.", remedy=f"It must be from {least:g} to {most:g}.")
         if not _NAME.fullmatch(self.name):
             yield SpecError(f"--name {self.name!r} is not a node name.", remedy="Use letters, digits and '_'.")
         if not _NAMESPACE.fullmatch(self.namespace):

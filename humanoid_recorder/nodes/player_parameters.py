@@ -1,6 +1,5 @@
 """The parameters of the player node."""
 
-import math
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from rclpy.parameter import Parameter
 
 from humanoid_recorder.core.errors import SpecError
 from humanoid_recorder.core.topics import compile_pattern
+from humanoid_recorder.playback.playback import FASTEST, LONGEST_S, MOST_CLOCK_HZ, SLOWEST
 from humanoid_recorder.playback.program import Window
 from humanoid_recorder.playback.selection import PlayChoice, parse_remap
 from humanoid_recorder.playback.timeline import OrderBy
@@ -43,7 +43,6 @@ _LISTS = {
     "exclude_topics": "Leave out these topics.",
     "remap": "New names for topics, each as /old:=/new.",
 }
-_FASTEST = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,10 @@ def judge_changes(changes: "Iterable[Parameter[Any]]") -> SetParametersResult:
         reason = ""
         if (change.name in _PARAMETERS or change.name in _LISTS) and change.name not in LIVE:
             reason = f"{change.name}: read when the player starts"
-        elif change.name == "rate" and not (_is_number(change.value) and 0 < change.value <= _FASTEST):
-            reason = f"rate: more than 0 and at most {_FASTEST:g}"
-        elif change.name in ("position_s", "step_s") and not (_is_number(change.value) and change.value >= 0):
-            reason = f"{change.name}: a number, zero or more"
+        elif change.name == "rate" and not _is_number(change.value, least=SLOWEST, most=FASTEST):
+            reason = f"rate: from {SLOWEST:g} to {FASTEST:g}"
+        elif change.name in ("position_s", "step_s") and not _is_number(change.value, most=LONGEST_S):
+            reason = f"{change.name}: a number from 0 to {LONGEST_S:g}"
         if reason:
             return SetParametersResult(successful=False, reason=reason)
     return SetParametersResult(successful=True)
@@ -108,17 +107,14 @@ def read_parameters(node: Node) -> PlayerParameters:
     def listed(name: str) -> tuple[str, ...]:
         return tuple(node.get_parameter_or(name).value or ())
 
-    def number(name: str) -> float:
+    def number(name: str, *, least: float = 0.0, most: float = LONGEST_S) -> float:
         value = node.get_parameter(name).value
-        if not _is_number(value) or value < 0:
-            raise SpecError(f"The parameter {name} is {value!r}.", remedy="It must be a number, zero or more.")
+        if not _is_number(value, least=least, most=most):
+            raise SpecError(f"The parameter {name} is {value!r}.", remedy=f"It must be from {least:g} to {most:g}.")
         return float(value)
 
     if not text("bag"):
         raise SpecError("No bag was named.", remedy="Set the parameter bag.")
-    rate = number("rate")
-    if not 0 < rate <= _FASTEST:
-        raise SpecError(f"The rate is {rate:g}.", remedy=f"It must be more than 0 and at most {_FASTEST:g}.")
     if text("by") not in {*OrderBy}:
         raise SpecError(f"There is no order {text('by')!r}.", remedy=f"It is {' or '.join(OrderBy)}.")
     return PlayerParameters(
@@ -134,10 +130,10 @@ def read_parameters(node: Node) -> PlayerParameters:
         ),
         by=OrderBy(text("by")),
         window=Window(number("start_offset_s"), number("duration_s") or None),
-        rate=rate,
+        rate=number("rate", least=SLOWEST, most=FASTEST),
         loop=flag("loop"),
         paused=flag("paused"),
-        clock_hz=number("clock_hz"),
+        clock_hz=number("clock_hz", most=MOST_CLOCK_HZ),
         delay_s=number("delay_s"),
         wait_for_subscribers=flag("wait_for_subscribers"),
         instance=text("instance") or secrets.token_hex(4),
@@ -145,5 +141,5 @@ def read_parameters(node: Node) -> PlayerParameters:
     )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: object, *, least: float = 0.0, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most

@@ -13,6 +13,12 @@ from humanoid_recorder.playback.transport import Transport
 
 SHORTEST_PASS_NS = 100_000_000
 """A pass of a loop takes at least this long: a bag of one message must not fill the network."""
+SLOWEST, FASTEST = 0.001, 1000.0
+"""Seconds of a bag per second."""
+MOST_CLOCK_HZ = 1000.0
+"""More, and publishing the clock leaves no time for messages."""
+LONGEST_S = 1e9
+"""No bag lasts longer; more seconds could not be counted in ns."""
 NS_PER_S = 1_000_000_000
 
 

@@ -285,7 +285,8 @@ def test_it_is_paused_stepped_sought_and_sped_up_by_services_and_parameters(
     assert state.rate == 50.0
     assert state.end_s == pytest.approx(19.9)
     refused = remote.set("rate", 0.0)
-    assert (refused.successful, refused.reason) == (False, "rate: more than 0 and at most 1000")
+    assert (refused.successful, refused.reason) == (False, "rate: from 0.001 to 1000")
+    assert not remote.set("position_s", 1e300).successful
     assert not remote.set("delay_s", 1.0).successful
     remote.command("restart")
     remote.command("toggle")
@@ -403,7 +404,7 @@ def test_a_loop_begins_again_until_it_is_told_not_to(
     ("others", "code", "words"),
     [
         ({"topics": "['/none']"}, 2, "The bag has no /none. It has /one."),
-        ({"rate": 0}, 2, "The rate is 0."),
+        ({"rate": 0}, 2, "The parameter rate is 0. It must be from 0.001 to 1000."),
         ({"by": "stamp"}, 2, "There is no order 'stamp'. It is log or publish."),
         ({"start_offset_s": 99}, 2, "The start offset 99 s lies behind the end of the bag."),
         ({"exclude_regex": "one"}, 1, "the options leave out every topic"),
