@@ -13,7 +13,7 @@ from humanoid_recorder.cli.info_folder_view import show_folder
 from humanoid_recorder.cli.info_report import report_on
 from humanoid_recorder.cli.info_view import show
 from humanoid_recorder.core.errors import EXIT_BAD, SpecError
-from humanoid_recorder.storage.recovery_search import is_bag
+from humanoid_recorder.storage.bag_folders import is_bag
 
 
 def info(

@@ -13,10 +13,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from humanoid_recorder.cli.recover_report import BagOutcome, RecoverReport, failed, outcome_of
 from humanoid_recorder.cli.recover_view import show
 from humanoid_recorder.core.errors import EXIT_BAD, HumanoidRecorderError, SpecError
+from humanoid_recorder.storage.bag_folders import is_bag, unfinished_below
 from humanoid_recorder.storage.recovery import examine_bag, recover_bag
 from humanoid_recorder.storage.recovery_locks import is_held
 from humanoid_recorder.storage.recovery_report import OnProgress
-from humanoid_recorder.storage.recovery_search import is_bag, unfinished_below
 
 
 def recover(

@@ -162,13 +162,14 @@ class ActiveRecorder:
 
     def close(self, reason: str) -> bool:
         """Seal what is open and let go of everything; False if sealing took too long."""
-        in_time = self.recorder.close(reason=reason)
-        if self._repairs is not None:
-            self._repairs.close()
-        self._ingest.stop()
-        self._ingest_node.destroy_node()
-        gc.unfreeze()
-        return in_time
+        try:
+            return self.recorder.close(reason=reason)
+        finally:
+            if self._repairs is not None:
+                self._repairs.close()
+            self._ingest.stop()
+            self._ingest_node.destroy_node()
+            gc.unfreeze()
 
     def _note_problems(self) -> None:
         """Have the running episode say what a reader of it should know."""

@@ -141,7 +141,7 @@ class Recorder(LifecycleNode, RunnableNode):
                 raise self._twins.error
             robot = robot_name(self, self._settings)
             folder = SessionFolder.open(self._settings.out, robot=robot, now_ns=time.time_ns())
-            self._active = ActiveRecorder(
+            active = ActiveRecorder(
                 self,
                 folder,
                 self._settings,
@@ -149,7 +149,12 @@ class Recorder(LifecycleNode, RunnableNode):
                 labels=read_labels(self),
                 on_change=self._on_change,
             )
-            self._active.discover()
+            try:
+                active.discover()
+            except BaseException:
+                active.close("it could not be started")
+                raise
+            self._active = active
         self.get_logger().info(f"session {folder.path}")
         self._publish_state()
 

@@ -3,12 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from humanoid_recorder.core.alignment.frame_message import FrameEncoder
-from humanoid_recorder.core.alignment.frames import FIELDS, Frame, FrameTable
+from humanoid_recorder.core.alignment.frames import Frame
 from humanoid_recorder.core.alignment.live import LiveAligner
-from humanoid_recorder.core.alignment.quality import AlignmentQuality, judge
+from humanoid_recorder.core.alignment.quality import AlignmentQuality, QualityTally
 from humanoid_recorder.core.alignment.times import TimeSource, times_of
 from humanoid_recorder.core.ledger import StreamLedger
 from humanoid_recorder.core.samples import Arrival, Sample
@@ -30,7 +28,8 @@ class FrameWriter:
         self._indexes = {aligned.stream.name: index for index, aligned in enumerate(plan.streams)}
         self._encoder = FrameEncoder(tuple(self._indexes))
         self._aligner: LiveAligner | None = None
-        self._frames: list[Frame] = []
+        self._tally = QualityTally(tuple(self._indexes))
+        self._count = 0
         self._inputs: dict[int, tuple[int, TimeSource] | None] = {}
         self.ledger = StreamLedger()
         """The account of the frames themselves: none is ever lost."""
@@ -72,7 +71,7 @@ class FrameWriter:
         """Return the remaining frames of an episode that ended at ``stop_ns``."""
         messages = [] if self._aligner is None else self._messages(self._aligner.finish(stop_ns), stop_ns)
         self.ledger.stop()
-        self.ledger.close_tail((Arrival(b"", stop_ns, stop_ns, len(self._frames) + 1, None),))
+        self.ledger.close_tail((Arrival(b"", stop_ns, stop_ns, self._count + 1, None),))
         return messages
 
     @property
@@ -87,10 +86,7 @@ class FrameWriter:
 
     def quality(self) -> AlignmentQuality:
         """Sum up the frames so far."""
-        cells = np.array([frame.cells for frame in self._frames], np.int64)
-        ticks = np.array([frame.tick_ns for frame in self._frames], np.int64)
-        names = tuple(self._indexes)
-        return judge(FrameTable(names, ticks, cells.reshape(len(ticks), len(names), len(FIELDS))))
+        return self._tally.judge()
 
     def _input(self, channel: Channel | None) -> tuple[int, TimeSource] | None:
         """Return which stream of the frames a channel is, and its time; None for one that takes no part."""
@@ -100,7 +96,9 @@ class FrameWriter:
         return index, self.plan.streams[index].time_source(has_header=channel.message_type.has_header)
 
     def _messages(self, frames: Sequence[Frame], log_ns: int) -> list[Sample]:
-        self._frames += frames
+        self._count += len(frames)
+        for frame in frames:
+            self._tally.add(frame)
         encode = self._encoder.encode
         messages = [Sample(FRAMES_CHANNEL_ID, encode(frame), log_ns, log_ns, None, frame.index + 1) for frame in frames]
         arrivals = [Arrival(message.data, log_ns, log_ns, message.sequence, None) for message in messages]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from humanoid_recorder.core.errors import BagWriteError, HumanoidRecorderError, SessionError
 from humanoid_recorder.recording.disk_limits import DiskLimits, DiskLoad
+from humanoid_recorder.storage.bag_folders import unfinished_below
 from humanoid_recorder.storage.recovery import recover_bag
-from humanoid_recorder.storage.recovery_search import unfinished_below
 
 _LOWEST_PRIORITY = 19
 _PAUSE_S = 0.1

@@ -11,16 +11,13 @@ from humanoid_recorder.recording.episode_record import stop_record
 from humanoid_recorder.recording.live_episode import CLOCKS_FAILED, FRAMES_FAILED, LiveEpisode
 from humanoid_recorder.recording.middleware_loss import unseen_losses
 from humanoid_recorder.recording.sealed_episodes import SealedEpisode
-from humanoid_recorder.storage.episode_file import EpisodeFile
+from humanoid_recorder.storage.episode_file import EPISODE_RECORD, EpisodeFile
 
 _Clocks = tuple[dict[str, ClockAccount], list[tuple[str, str]]]
 """Of each stream, and what is wrong with them: the finding's name, and a sentence."""
 _NO_CLOCKS: _Clocks = ({}, [])
 
 FRAMES_LATE = "frames_late"
-
-RECORD_NAME = "humanoid_recorder"
-"""Of the MCAP Metadata records that repeat ``episode.json``; the last one in the file holds."""
 
 
 def write_start(episode: LiveEpisode) -> None:
@@ -31,7 +28,7 @@ def write_start(episode: LiveEpisode) -> None:
     """
     if episode.begun is None:
         raise ValueError(f"episode {episode.id} has not been begun")
-    episode.bag.add_metadata(RECORD_NAME, {"episode": episode.begun.model_dump_json()})
+    episode.bag.add_metadata(EPISODE_RECORD, {"episode": episode.begun.model_dump_json()})
     episode.begun.write(episode.bag.unfinished_directory)
     episode.bag.sync()
 
@@ -49,7 +46,7 @@ def seal_episode(episode: LiveEpisode, *, queue_high_water_bytes: int) -> Sealed
         if episode.is_broken:
             raise BagWriteError("Messages are missing in the bag.")
         file = _settled_record(episode, queue_high_water_bytes)
-        episode.bag.add_metadata(RECORD_NAME, {"episode": file.model_dump_json()})
+        episode.bag.add_metadata(EPISODE_RECORD, {"episode": file.model_dump_json()})
         file.write(episode.bag.unfinished_directory)
         episode.bag.seal(custom_data={"episode": episode.id, "session": file.session, "task": file.labels.task})
     except Exception as error:  # even one that is a mistake of ours

@@ -18,6 +18,8 @@ from humanoid_recorder.core.stream_clock import ClockAccount
 from humanoid_recorder.storage.durable import write_atomically
 
 EPISODE_FILE = "episode.json"
+EPISODE_RECORD = "humanoid_recorder"
+"""Of the MCAP Metadata records that repeat ``episode.json``; the last one in the file holds."""
 
 
 class _Record(BaseModel):

@@ -10,6 +10,7 @@ from humanoid_recorder.core.compression import Compression
 from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.core.samples import Sample
 from humanoid_recorder.storage.bag_writer import library
+from humanoid_recorder.storage.episode_file import EPISODE_RECORD
 from humanoid_recorder.storage.mcap_compression import is_compressed_type
 from humanoid_recorder.storage.mcap_file import McapFile
 from humanoid_recorder.storage.mcap_scan_found import FileScan, MessageCount
@@ -28,8 +29,6 @@ from humanoid_recorder.storage.rosbag2_metadata import (
 )
 
 _SIGN_BIT = 1 << 63
-EPISODE_RECORD = "humanoid_recorder"
-"""Name of the MCAP Metadata records that repeat ``episode.json`` under the key ``episode``; the last one holds."""
 
 
 def rebuild_file(

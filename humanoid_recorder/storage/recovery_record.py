@@ -8,9 +8,8 @@ from pydantic import ValidationError
 from humanoid_recorder.core.findings import Finding
 from humanoid_recorder.core.labels import End
 from humanoid_recorder.core.ledger import StreamAccount, Tail
-from humanoid_recorder.storage.episode_file import EpisodeFile, StopRecord
+from humanoid_recorder.storage.episode_file import EPISODE_RECORD, EpisodeFile, StopRecord
 from humanoid_recorder.storage.mcap_scan_found import FileScan, MessageCount
-from humanoid_recorder.storage.recovery_rebuild import EPISODE_RECORD
 
 CHECK = "recovered"
 """Short name of the finding."""

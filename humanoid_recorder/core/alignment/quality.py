@@ -1,10 +1,11 @@
 """How good the frames of an episode are."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from humanoid_recorder.core.alignment.frames import AGE_NS, FIRST_ORDINAL, STAMP_NS, STATUS, FrameTable
+from humanoid_recorder.core.alignment.frames import AGE_NS, STATUS, Frame, FrameTable
 from humanoid_recorder.core.alignment.rules import Status
 
 _PERCENTILES = (50.0, 95.0, 99.0, 100.0)
@@ -61,19 +62,50 @@ class AlignmentQuality:
         return worst.name if worst is not None and worst.ok < self.ticks else ""
 
 
+class QualityTally:
+    """Sums frames up as they come, at nine bytes for each stream of each.
+
+    Args:
+        names: Of the aligned streams.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._status = bytearray()
+        self._ages = bytearray()
+
+    def add(self, frame: Frame) -> None:
+        """Count one more."""
+        self._status += frame.cells[:, STATUS].astype(np.uint8).tobytes()
+        self._ages += frame.cells[:, AGE_NS].astype(np.int64).tobytes()
+
+    def judge(self) -> AlignmentQuality:
+        """Return what the frames so far come to."""
+        shape = (-1, len(self._names))
+        # Copies: neither may grow while numpy looks at it.
+        status = np.frombuffer(bytes(self._status), np.uint8).reshape(shape)
+        return _judge(self._names, status, np.frombuffer(bytes(self._ages), np.int64).reshape(shape))
+
+
 def judge(table: FrameTable) -> AlignmentQuality:
     """Sum a table of frames up."""
-    status = table.cells[:, :, STATUS]
+    return _judge(table.names, table.cells[:, :, STATUS], table.cells[:, :, AGE_NS])
+
+
+def _judge(
+    names: tuple[str, ...],
+    status: np.ndarray[tuple[int, int], np.dtype[np.integer[Any]]],
+    ages: np.ndarray[tuple[int, int], np.dtype[np.int64]],
+) -> AlignmentQuality:
     is_ok = status == Status.OK
     wrong = (~is_ok).sum(axis=1)
-    complete = table.cells[wrong == 0]
+    complete = ages[wrong == 0]
     skew = None
-    if len(complete) and len(table.names) > 1:
-        stamps = complete[:, :, STAMP_NS]
-        skew = _spread(stamps.max(axis=1) - stamps.min(axis=1))
+    if len(complete) and len(names) > 1:
+        skew = _spread(complete.max(axis=1) - complete.min(axis=1))  # of the stamps too: the tick is the same
     streams = []
-    for at, name in enumerate(table.names):
-        has = table.cells[:, at, FIRST_ORDINAL] >= 0
+    for at, name in enumerate(names):
+        has = is_ok[:, at] | (status[:, at] == Status.SHORT)
         counts = np.bincount(status[:, at], minlength=len(Status))
         streams.append(
             StreamQuality(
@@ -83,10 +115,10 @@ def judge(table: FrameTable) -> AlignmentQuality:
                 out_of_tolerance=int(counts[Status.OUT_OF_TOLERANCE]),
                 short=int(counts[Status.SHORT]),
                 spoiled=int(((wrong == 1) & ~is_ok[:, at]).sum()),
-                age=_spread(np.abs(table.cells[has, at, AGE_NS])) if has.any() else None,
+                age=_spread(np.abs(ages[has, at])) if has.any() else None,
             )
         )
-    return AlignmentQuality(len(table.ticks_ns), len(complete), skew, tuple(streams))
+    return AlignmentQuality(len(status), len(complete), skew, tuple(streams))
 
 
 def _spread(times_ns: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Spread:
