@@ -89,9 +89,9 @@ def _event_text(name: str, value: object) -> str:
     text = str(value)
     try:
         event = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets without end
         event = None
-    return str(event["event"]) if isinstance(event, dict) and "event" in event else _short(f"{name}: {text}")
+    return _short(str(event["event"]) if isinstance(event, dict) and "event" in event else f"{name}: {text}")
 
 
 def _short(text: str) -> str:

@@ -93,7 +93,9 @@ def make_plan(contents: BagContents, installed: Installed, wishes: Wishes) -> Vi
 
 def _robot_frames(contents: BagContents, installed: Installed, notes: list[str]) -> FrameSource:
     if any(stream.topic == "/tf" and stream.type == TF_MESSAGE for stream in contents.streams):
-        return FrameSource.BAG
+        if installed.tf2_messages:
+            return FrameSource.BAG
+        notes.append("/tf of the bag is not played: that takes tf2_msgs for Python")
     if contents.urdf is None:
         notes.append("nothing says where the robot's links are: the bag has neither /tf nor a URDF")
         return FrameSource.NOBODY

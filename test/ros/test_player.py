@@ -310,7 +310,7 @@ def test_the_clock_is_that_of_the_bag_and_only_goes_forward(
     times = [time_ns for _, time_ns in order]
     assert times == sorted(times)
     assert START_NS <= times[0] <= times[-1] <= START_NS + 990 * MS
-    assert len(times) > 50
+    assert len(times) > 10  # a machine that is busy leaves ticks out
     assert len(listener.data[ONE]) == 100
 
 

@@ -45,9 +45,10 @@ def test_only_the_last_lines_up_to_now_are_shown(make_bag: "MakeBag", messages: 
 
 
 def test_long_texts_are_cut_and_a_bag_without_events_has_none(make_bag: "MakeBag", messages: "Messages") -> None:
-    long = messages.topic("std_msgs/msg/String", messages.string("x" * 1000), messages.string('{"no": "event"}'))
+    said = ["x" * 1000, '{"no": "event"}', '{"event": "%s"}' % ("y" * 1000), "[" * 100_000]
+    long = messages.topic("std_msgs/msg/String", *(messages.string(text) for text in said))
     moments = read_timeline(read_contents(make_bag({"/events": long}))).moments
-    assert len(moments[0].text) == 100
+    assert [len(moment.text) for moment in moments] == [100, 24, 100, 100]
     assert moments[1].text == '/events: {"no": "event"}'
 
 

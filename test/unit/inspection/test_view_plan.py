@@ -22,7 +22,7 @@ BAG, STATE_PUBLISHER, OURS, NOBODY = FrameSource.BAG, FrameSource.STATE_PUBLISHE
         (NO_STATE_PUBLISHER, False, OURS, OURS),
         (NO_STATE_PUBLISHER, True, BAG, OURS),
         (NOTHING, False, NOBODY, NOBODY),
-        (NOTHING, True, BAG, NOBODY),
+        (NOTHING, True, NOBODY, NOBODY),
     ],
 )
 def test_the_bags_own_frames_come_first_then_robot_state_publisher_then_ours(
@@ -34,6 +34,16 @@ def test_the_bags_own_frames_come_first_then_robot_state_publisher_then_ours(
     plan = make_plan(read_contents(make_bag(topics)), installed, Wishes())
     assert (plan.robot_frames, plan.commanded_frames) == (robot, commanded)
     assert any("tf2_msgs" in note for note in plan.notes) is (NOBODY in (robot, commanded))
+
+
+def test_frames_of_the_bag_that_cannot_be_played_are_no_source(
+    make_bag: "MakeBag", topics: dict[str, "Topic"], messages: "Messages"
+) -> None:
+    topics["/tf"] = messages.topic("tf2_msgs/msg/TFMessage", messages.no_transforms())
+    installed = Installed(state_publisher=True, tf2_messages=False, compressed_transport=True)
+    plan = make_plan(read_contents(make_bag(topics)), installed, Wishes())
+    assert plan.robot_frames is STATE_PUBLISHER
+    assert "/tf of the bag is not played: that takes tf2_msgs for Python" in plan.notes
 
 
 def test_a_topic_tf_without_messages_is_no_source(
