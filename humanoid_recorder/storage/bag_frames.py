@@ -10,7 +10,7 @@ import numpy as np
 from humanoid_recorder.core.alignment.frame_message import FRAMES_TYPE, decode_frame
 from humanoid_recorder.core.alignment.frames import STATUS, Frame, FrameTable
 from humanoid_recorder.core.alignment.offline import StreamTimes, align
-from humanoid_recorder.core.alignment.rules import Status
+from humanoid_recorder.core.alignment.rules import RateClock, Status
 from humanoid_recorder.core.alignment.times import TimeReader, TimeSource
 from humanoid_recorder.core.errors import BagReadError, SpecError
 from humanoid_recorder.core.message_type import starts_with_header
@@ -25,6 +25,8 @@ FRAMES_TOPIC_END = "/frames"
 """The recorder's own is ``<its name>/frames``."""
 _FOREVER_NS = 10**15
 """Longer than any episode."""
+_MOST_TICKS = 20_000_000
+"""Of a fixed rate: a week at 30 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,11 @@ def align_bag(
     times = tuple(found[topic] for topic in topics)
     start_ns, end_ns = _span(times, episode)
     alignment = plan.alignment(start_ns=start_ns)
+    if isinstance(alignment.clock, RateClock) and (ticks := alignment.clock.count_until(end_ns)) > _MOST_TICKS:
+        raise BagReadError(
+            f"{reader.path}: from {start_ns} to {end_ns} ns by log time there would be {ticks:,} frames.",
+            remedy="Is a log time wrong? Choose a stream as sync.clock instead of a rate.",
+        )
     table = align(alignment, times, end_ns=end_ns)
     patient = align(replace(alignment, hold_off_ns=_FOREVER_NS), times, end_ns=end_ns)
     is_late = (patient.cells[:, :, STATUS] == Status.OK) & (table.cells[:, :, STATUS] != Status.OK)

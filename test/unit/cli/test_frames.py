@@ -22,6 +22,7 @@ from humanoid_recorder.core.alignment.frames import FrameTable
 from humanoid_recorder.core.alignment.live import LiveAligner
 from humanoid_recorder.core.alignment.rules import Status
 from humanoid_recorder.core.alignment.times import times_of
+from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.core.labels import End, Labels
 from humanoid_recorder.core.qos import QosOffer
 from humanoid_recorder.core.samples import Sample
@@ -267,6 +268,13 @@ def test_a_fixed_rate_lasts_from_the_start_of_the_episode_to_its_stop(make_bag: 
     assert (int(ours.ticks_ns[0]), len(ours.ticks_ns)) == (START_NS, SECONDS * 10 + 1)
     theirs = align_bag(BagReader(make_bag(name="theirs")), plan, episode=None).table
     assert int(theirs.ticks_ns[0]) == START_NS + LATENCY_NS
+
+
+def test_a_fixed_rate_over_a_log_time_of_zero_is_refused_and_not_made(make_bag: MakeBag) -> None:
+    plan = plan_for(PROFILE.replace("clock: head", "clock: 30 Hz"), name="r1.yaml")
+    first, *others = heard()
+    with pytest.raises(BagReadError, match=r"there would be 53,\d+,\d+,\d+ frames"):
+        align_bag(BagReader(make_bag(samples=[first._replace(log_ns=0), *others])), plan, episode=None)
 
 
 @pytest.mark.parametrize("fault", [Bursts("joints"), Bursts("head", hold_ms=90), ClockOffset("touch", offset_ms=15)])
