@@ -44,9 +44,9 @@ from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_sto
 from humanoid_recorder.storage.layout import SessionFolder
 
 _STATE_PERIOD_S = 0.5
-_DISCOVERY_PERIOD_S = 0.1
-_CALM_DISCOVERY_TURNS = 10
-"""When every known stream is subscribed the graph is read only every tenth time."""
+_DISCOVERY_PERIOD_NS = 100_000_000
+_CALM_DISCOVERY_PERIOD_NS = 1_000_000_000
+"""When every known stream is subscribed and arrives. A turn costs a millisecond, even when there is nothing to do."""
 
 
 class Recorder(LifecycleNode, RunnableNode):
@@ -65,7 +65,6 @@ class Recorder(LifecycleNode, RunnableNode):
         self._idle_state: RecorderState | None = None
         self._exit_code = EXIT_BAD
         self._is_closing = False
-        self._discovery_turn = 0
         self._was_ready = False
         self._log = RecorderLog(self.get_logger())
         declare_parameters(self)
@@ -83,7 +82,7 @@ class Recorder(LifecycleNode, RunnableNode):
         self.add_post_set_parameters_callback(self._take_labels)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # the node's own may be simulated, and stand still
         self.create_timer(_STATE_PERIOD_S, self._on_state_timer, clock=steady)
-        self.create_timer(_DISCOVERY_PERIOD_S, self._on_discovery_timer, clock=steady)
+        self._discovery_timer = self.create_timer(_DISCOVERY_PERIOD_NS / 1e9, self._on_discovery_timer, clock=steady)
         if bool(self.get_parameter("autostart").value):
             self._autostart_timer = self.create_timer(DISCOVERY_S, self._autostart, clock=steady)
 
@@ -210,13 +209,16 @@ class Recorder(LifecycleNode, RunnableNode):
 
     def _on_discovery_timer(self) -> None:
         with self._lock:
-            self._discovery_turn += 1
             if self._active is None:
                 return
-            if not self._active.has_all_streams() or self._discovery_turn % _CALM_DISCOVERY_TURNS == 0:
-                self._active.discover()
-            if self._active.readiness().is_ready != self._was_ready:
-                self._was_ready = not self._was_ready
+            self._active.discover()
+            is_ready = self._active.readiness().is_ready
+            is_calm = is_ready and self._active.has_all_streams()
+            period_ns = _CALM_DISCOVERY_PERIOD_NS if is_calm else _DISCOVERY_PERIOD_NS
+            if self._discovery_timer.timer_period_ns != period_ns:
+                self._discovery_timer.timer_period_ns = period_ns
+            if is_ready != self._was_ready:
+                self._was_ready = is_ready
                 self._publish_state()
 
     def _judge_parameters(self, parameters: "list[Parameter[Any]]") -> SetParametersResult:

@@ -49,7 +49,7 @@ class TwinWatch:
         self._subscription = node.create_subscription(String, "~/state", self._hear, FROM_SEVERAL_LATCHED)
 
     def _hear(self, message: String) -> None:
-        if self._instance in message.data or self.error is not None or not self._has_namesake():
+        if self._instance in message.data or self.error is not None:
             return
         try:
             other = RecorderState.model_validate_json(message.data)
@@ -57,6 +57,8 @@ class TwinWatch:
             self._logger.warning(
                 f"Somebody else publishes on our ~/state, and no state of this version: {error}", once=True
             )
+            return
+        if not self._has_namesake():
             return
         # The clock of the other's computer may be wrong, so age alone must never cut an episode short.
         if self._is_recording() or (other.episode is None and other.since_ns > PROCESS_STARTED_NS):
