@@ -17,8 +17,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from humanoid_recorder.core.streams import StreamKind
 from humanoid_recorder.inspection.bag_contents import BagStream, read_contents
-from humanoid_recorder.inspection.rviz_config import write_config
-from humanoid_recorder.inspection.topics import COMMANDED_PREFIX, commanded_topic
+from humanoid_recorder.inspection.rviz_config import POSE, POSES, write_config
+from humanoid_recorder.inspection.topics import COMMANDED_PREFIX, harmless_topic
 from humanoid_recorder.inspection.view_plan import FrameSource, Installed, ViewPlan, Wishes, joint_topics, make_plan
 from humanoid_recorder.playback.commands import is_command
 from humanoid_recorder.ros.installed import is_package_installed, is_type_installed
@@ -83,12 +83,14 @@ def _node(name: str, parameters: Mapping[str, object], *, ends_all: bool = False
 def _player(plan: ViewPlan, given: Mapping[str, object], *, has_rviz: bool) -> Node:
     """Start the player. No command goes out under its own name: a robot may be listening."""
     shown = joint_topics(plan.contents, StreamKind.COMMAND) if plan.commanded_frames is not FrameSource.NOBODY else ()
+    posed = [stream.topic for stream in plan.contents.of_kind(StreamKind.OPERATOR) if stream.type in (POSE, POSES)]
+    shown = (*shown, *posed)
     parameters: dict[str, object] = {"clock_hz": CLOCK_HZ, **given}
     if has_rviz:
         parameters.setdefault("delay_s", SECONDS_FOR_RVIZ)
     if shown:
         parameters["with_commands"] = True
-        parameters["remap"] = [f"{topic}:={commanded_topic(topic)}" for topic in shown]
+        parameters["remap"] = [f"{topic}:={harmless_topic(topic)}" for topic in shown]
     if hidden := [topic for topic in _commands(plan) if topic not in shown]:
         parameters["exclude_topics"] = hidden
     return _node("player", parameters, ends_all=not has_rviz)
@@ -135,7 +137,7 @@ def _frame_nodes(plan: ViewPlan) -> list[Node]:
             _state_publisher(plan, "robot_frames", joint_topics(plan.contents, StreamKind.JOINT)[0], prefix="")
         )
     if plan.commanded_frames is FrameSource.STATE_PUBLISHER:
-        played = commanded_topic(joint_topics(plan.contents, StreamKind.COMMAND)[0])
+        played = harmless_topic(joint_topics(plan.contents, StreamKind.COMMAND)[0])
         nodes.append(_state_publisher(plan, "commanded_frames", played, prefix=f"{COMMANDED_PREFIX}/"))
         root = plan.contents.fixed_frame
         nodes.append(

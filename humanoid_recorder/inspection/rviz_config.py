@@ -8,10 +8,10 @@ import yaml
 from humanoid_recorder.core.errors import SessionError, SpecError
 from humanoid_recorder.core.streams import StreamKind
 from humanoid_recorder.inspection import rviz_displays as rviz
-from humanoid_recorder.inspection.topics import COMMANDED_PREFIX, TIMELINE, markers_topic
+from humanoid_recorder.inspection.topics import COMMANDED_PREFIX, TIMELINE, harmless_topic, markers_topic
 from humanoid_recorder.inspection.view_plan import FrameSource, ViewPlan
 
-_POSE, _POSES = "geometry_msgs/msg/PoseStamped", "geometry_msgs/msg/PoseArray"
+POSE, POSES = "geometry_msgs/msg/PoseStamped", "geometry_msgs/msg/PoseArray"
 _WRENCH = "geometry_msgs/msg/WrenchStamped"
 _POSED_KINDS = (StreamKind.OPERATOR, StreamKind.MOCAP, StreamKind.OBJECT)
 _COMMANDED_ALPHA = 0.35
@@ -37,10 +37,11 @@ def displays_of(plan: ViewPlan) -> list[rviz.Display]:
     if plan.robot_frames is not FrameSource.NOBODY:
         shown.append(rviz.Frames("Frames"))
     for stream in contents.of_kind(*_POSED_KINDS):
-        if stream.type == _POSE:
-            shown.append(rviz.Pose(stream.name, stream.topic, stream.qos))
-        elif stream.type == _POSES:
-            shown.append(rviz.PoseArray(stream.name, stream.topic, stream.qos))
+        topic = harmless_topic(stream.topic) if stream.kind is StreamKind.OPERATOR else stream.topic
+        if stream.type == POSE:
+            shown.append(rviz.Pose(stream.name, topic, stream.qos))
+        elif stream.type == POSES:
+            shown.append(rviz.PoseArray(stream.name, topic, stream.qos))
     wrenches = [stream for stream in contents.of_kind(StreamKind.WRENCH) if stream.type == _WRENCH]
     shown += [rviz.Wrench(stream.name, stream.topic, stream.qos) for stream in wrenches]
     shown += [rviz.Markers(stream.name, markers_topic(stream.topic), rviz.OURS_LATCHED) for stream in plan.touch]

@@ -6,8 +6,8 @@ COMMANDED_PREFIX = "commanded"
 """In front of the frames of the commanded robot: ``commanded/<link>``."""
 
 
-def commanded_topic(topic: str) -> str:
-    """Under which name joint commands are played: never their own, which a robot may listen to."""
+def harmless_topic(topic: str) -> str:
+    """Under which name commands and an operator's gear are played: never their own, which a robot may hear."""
     return f"/inspect{topic}"
 
 

@@ -22,7 +22,7 @@ from humanoid_recorder.core.errors import BagReadError
 from humanoid_recorder.core.streams import StreamKind
 from humanoid_recorder.inspection.bag_contents import read_contents
 from humanoid_recorder.inspection.joint_frames import RobotFrames
-from humanoid_recorder.inspection.topics import COMMANDED_PREFIX, commanded_topic
+from humanoid_recorder.inspection.topics import COMMANDED_PREFIX, harmless_topic
 from humanoid_recorder.inspection.view_plan import joint_topics
 from humanoid_recorder.ros.message_types import message_class
 from humanoid_recorder.ros.qos import LATCHED, to_qos_profile
@@ -63,7 +63,7 @@ class TfPublisher(RunnableNode):
         for topic in joint_topics(contents, StreamKind.JOINT):
             self.create_subscription(JointState, topic, partial(self._hear, self._measured), qos[topic])
         for topic in joint_topics(contents, StreamKind.COMMAND):
-            played = commanded_topic(topic)
+            played = harmless_topic(topic)
             self.create_subscription(JointState, played, partial(self._hear, self._commanded), qos[topic])
         self.create_timer(_PERIOD_S, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(f"frames of {', '.join(name for name in wanted if wanted[name]) or 'nothing'}")

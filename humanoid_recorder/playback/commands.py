@@ -1,4 +1,4 @@
-"""Which topics of a bag would move a robot that hears them."""
+"""Which topics of a bag would move a robot that hears them: its commands, and what teleoperation makes commands of."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,15 @@ _TYPES = frozenset(
         "ackermann_msgs/msg/AckermannDriveStamped",
         "geometry_msgs/msg/Twist",
         "geometry_msgs/msg/TwistStamped",
+        "sensor_msgs/msg/Joy",
         "trajectory_msgs/msg/JointTrajectory",
         "trajectory_msgs/msg/MultiDOFJointTrajectory",
     }
 )
 _TYPE_NAME = re.compile(r"(Cmd|Cmds|Command|Commands|Setpoint|Setpoints|JointJog)(Stamped|_)?$")
-_TOPIC_PART = re.compile(r"(^|_|/)(\w*cmds?|cmd_\w+|commands?|setpoints?|goal_pose|arm_sdk)(_|/|$)")
+_TOPIC_PART = re.compile(
+    r"(^|_|/)(\w*cmds?|cmd_\w+|commands?|setpoints?|goal_pose|arm_sdk|operator|teleop\w*|headset)(_|/|$)"
+)
 _JOINT_VALUES = frozenset(
     {"sensor_msgs/msg/JointState", "std_msgs/msg/Float32MultiArray", "std_msgs/msg/Float64MultiArray"}
 )
@@ -25,7 +28,7 @@ _WANTED = re.compile(r"desired|target|reference")
 
 
 def is_command(topic: str, type_name: str, kinds: Mapping[str, str]) -> bool:
-    """Whether a topic commands a robot: as the recorder was told, else by its type and its name.
+    """Whether a topic may move a robot: as the recorder was told, else by its type and its name.
 
     Args:
         topic: Fully qualified name.
@@ -34,7 +37,7 @@ def is_command(topic: str, type_name: str, kinds: Mapping[str, str]) -> bool:
     """
     kind = kinds.get(topic, StreamKind.OTHER)
     if kind != StreamKind.OTHER:  # `other` is also what a recording without a profile says of everything
-        return kind == StreamKind.COMMAND
+        return kind in (StreamKind.COMMAND, StreamKind.OPERATOR)
     short = type_name.rpartition("/")[2]
     return (
         type_name in _TYPES

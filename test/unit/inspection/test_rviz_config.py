@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from humanoid_recorder.core.errors import SessionError, SpecError
+from humanoid_recorder.core.streams import StreamKind
 from humanoid_recorder.inspection.bag_contents import read_contents
 from humanoid_recorder.inspection.rviz_config import make_config, write_config
 from humanoid_recorder.inspection.topics import TIMELINE
@@ -89,6 +90,7 @@ def test_every_topic_is_in_the_bag_or_made_from_one_by_our_nodes(
     plan = plan_of(make_bag(topics, profile=""), installed)
     made = {f"/inspect{stream.topic}_markers" for stream in plan.touch} | {TIMELINE}
     made |= {camera.shown_topic for camera in plan.cameras if camera.is_decoded}
+    made |= {f"/inspect{stream.topic}" for stream in plan.contents.of_kind(StreamKind.OPERATOR)}
     told = {topic["Value"] for display in displays(plan).values() if (topic := topic_of(display))}
     assert told <= {stream.topic for stream in plan.contents.streams} | made
     assert made <= told
@@ -101,7 +103,7 @@ def test_the_whole_bag_is_shown(make_bag: "MakeBag", topics: dict[str, "Topic"])
         "Robot": "/robot_description",
         "Commanded robot": "/robot_description",
         "Frames": None,
-        "vr_head": "/operator/head",
+        "vr_head": "/inspect/operator/head",
         "mocap": "/mocap/bodies",
         "left_wrench": "/left_wrist/wrench",
         "left_touch": "/inspect/left_hand/touch_markers",

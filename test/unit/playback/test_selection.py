@@ -89,6 +89,8 @@ def test_a_new_name_that_a_robot_obeys_makes_a_command() -> None:
         ("/goal_pose", "geometry_msgs/msg/PoseStamped"),
         ("/desired_joints", "sensor_msgs/msg/JointState"),
         ("/left_arm/target", "std_msgs/msg/Float64MultiArray"),
+        ("/operator/left_hand", "geometry_msgs/msg/PoseStamped"),
+        ("/joy", "sensor_msgs/msg/Joy"),
     ],
 )
 def test_a_command_is_known_by_its_name_or_its_type(topic: str, type_name: str) -> None:
@@ -102,6 +104,11 @@ def test_a_command_is_known_by_its_name_or_its_type(topic: str, type_name: str) 
 )
 def test_what_only_sounds_like_a_command_is_none(topic: str) -> None:
     assert not is_command(topic, "sensor_msgs/msg/JointState", {})
+
+
+def test_what_the_gear_of_an_operator_said_may_move_a_robot_too() -> None:
+    assert is_command("/hands", "geometry_msgs/msg/PoseStamped", {"/hands": "operator"})
+    assert not is_command("/hands", "geometry_msgs/msg/PoseStamped", {"/hands": "mocap"})
 
 
 def test_remappings_are_read_and_wrong_ones_refused() -> None:
