@@ -47,6 +47,7 @@ def test_the_parameter_goes_before_the_profile(
     start_node(MODULE, *[word for each in (f"out:={out}", *choice) for word in ("-p", each)])
     operator.wait_for(Phase.ARMED)
     operator.command("start")
+    operator.poll(lambda: operator.state.episode is not None and operator.state.episode.messages > 0)
     operator.command("stop")
     sealed = operator.wait_for_sealed(1).recent[-1]
     (path,) = Path(sealed.path).glob("*.mcap")
