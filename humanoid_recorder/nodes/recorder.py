@@ -15,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
 from rclpy.exceptions import InvalidHandle
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -44,6 +45,7 @@ from humanoid_recorder.ros.running import RunnableNode, StopRequest, declare_sto
 from humanoid_recorder.storage.layout import SessionFolder
 
 _STATE_PERIOD_S = 0.5
+_LAST_WORD = Duration(seconds=0.5)
 _DISCOVERY_PERIOD_NS = 100_000_000
 _CALM_DISCOVERY_PERIOD_NS = 1_000_000_000
 """When every known stream is subscribed and arrives. A turn costs a millisecond, even when there is nothing to do."""
@@ -115,6 +117,8 @@ class Recorder(LifecycleNode, RunnableNode):
             self._is_closing = True  # the executor may be in the middle of an activation
             self._deactivate(reason)
             self._claim.release()
+        if self.context.ok():  # a client must hear how the last episode ended before we are gone
+            self._state_publisher.wait_for_all_acked(_LAST_WORD)
 
     def linger(self) -> None:
         """Wait for a disk that was too slow; launch and systemd say by SIGKILL how long they have patience."""
