@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -137,6 +137,35 @@ class NodeProcess:
             self._news.notify_all()
 
 
+class Services:
+    """Clients of one node's services, made before the node is there if possible, and kept.
+
+    The middleware drops an answer when the node has not found the client's reader yet, which may be later than the
+    client finds the service. A client that was there all the time was found together with everything else.
+    """
+
+    def __init__(self, node: Node, poll: Poll, owner: str, kinds: Mapping[str, Any]) -> None:
+        self._poll = poll
+        self._clients: dict[str, Any] = {
+            name: node.create_client(kind, f"{owner}/{name}") for name, kind in kinds.items()
+        }
+
+    def call(self, name: str, request: Any) -> Any:
+        client = self._clients[name]
+        self._poll(client.service_is_ready)
+        future = client.call_async(request)
+        self._poll(future.done)
+        return future.result()
+
+
+RECORDER_SERVICES = {
+    **dict.fromkeys(("start", "stop", "succeed", "fail", "discard", "undo_discard", "mark"), Trigger),
+    "set_parameters_atomically": SetParametersAtomically,
+    "change_state": ChangeState,
+    "get_state": GetState,
+}
+
+
 class Operator:
     """Drives a recorder through its public services and topics only."""
 
@@ -145,6 +174,7 @@ class Operator:
         self.poll = poll
         self.recorder = recorder
         self.states: list[RecorderState] = []
+        self._services = Services(node, poll, recorder, RECORDER_SERVICES)
         self._subscription = node.create_subscription(String, f"{recorder}/state", self._hear, LATCHED)
 
     @property
@@ -178,16 +208,8 @@ class Operator:
         self.command("stop")
         return Path(self.wait_for_sealed(sealed + 1).recent[-1].path)
 
-    def call(self, service_type: Any, name: str, request: Any) -> Any:
-        client: Any = self.node.create_client(service_type, f"{self.recorder}/{name}")
-        self.poll(client.service_is_ready)
-        future = client.call_async(request)
-        self.poll(future.done)
-        self.node.destroy_client(client)
-        return future.result()
-
     def try_command(self, name: str) -> tuple[bool, dict[str, Any]]:
-        response = self.call(Trigger, name, Trigger.Request())
+        response = self._services.call(name, Trigger.Request())
         return response.success, json.loads(response.message)
 
     def command(self, name: str) -> dict[str, Any]:
@@ -197,11 +219,8 @@ class Operator:
 
     def try_parameters(self, **values: str) -> SetParametersResult:
         parameters = [Parameter(name=n, value=ParameterValue(type=4, string_value=v)) for n, v in values.items()]
-        answer: SetParametersResult = self.call(
-            SetParametersAtomically,
-            "set_parameters_atomically",
-            SetParametersAtomically.Request(parameters=parameters),
-        ).result
+        request = SetParametersAtomically.Request(parameters=parameters)
+        answer: SetParametersResult = self._services.call("set_parameters_atomically", request).result
         return answer
 
     def set_labels(self, **labels: str) -> None:
@@ -210,10 +229,10 @@ class Operator:
 
     def change_state(self, transition: int) -> bool:
         request = ChangeState.Request(transition=Transition(id=transition))
-        return bool(self.call(ChangeState, "change_state", request).success)
+        return bool(self._services.call("change_state", request).success)
 
     def lifecycle(self) -> str:
-        return str(self.call(GetState, "get_state", GetState.Request()).current_state.label)
+        return str(self._services.call("get_state", GetState.Request()).current_state.label)
 
     def _hear(self, message: String) -> None:
         self.states.append(RecorderState.model_validate_json(message.data))
@@ -403,3 +422,14 @@ def start_recorder(start_node: StartNode, out: Path) -> StartRecorder:
         return start_node("humanoid_recorder.nodes.recorder", *arguments)
 
     return start
+
+
+class MakeServices(Protocol):
+    """Makes clients of a node's services, by name."""
+
+    def __call__(self, node: Node, owner: str, kinds: Mapping[str, Any]) -> Services: ...
+
+
+@pytest.fixture
+def make_services(poll: Poll) -> MakeServices:
+    return lambda node, owner, kinds: Services(node, poll, owner, kinds)

@@ -7,7 +7,7 @@ import importlib
 import runpy
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
@@ -20,9 +20,7 @@ from humanoid_recorder.ros.message_types import message_type
 from humanoid_recorder.storage.bag_writer import BagTopic, BagWriter
 
 if TYPE_CHECKING:
-    from rclpy.client import Client
-
-    from test.ros.conftest import MakeNode, Poll, StartNode
+    from test.ros.conftest import MakeNode, MakeServices, StartNode
 
 LAUNCH_FILES = Path(__file__).resolve().parents[2] / "launch"
 ROS_MODULES = (
@@ -65,16 +63,12 @@ def bag(tmp_path: Path) -> Path:
 )
 def test_every_argument_is_a_parameter_of_the_node_and_of_its_type(
     launch_file: str, node_name: str, settings: list[str],
-    start_node: "StartNode", make_node: "MakeNode", poll: "Poll", bag: Path,
+    start_node: "StartNode", make_node: "MakeNode", make_services: "MakeServices", bag: Path,
 ) -> None:  # fmt: skip
     arguments = node_arguments(launch_file)
+    services = make_services(make_node("asking"), f"/{node_name}", {"describe_parameters": DescribeParameters})
     start_node(f"humanoid_recorder.nodes.{node_name}", *[setting.format(bag=bag) for setting in settings])
-    asking = make_node("asking")
-    client: Client[Any, Any] = asking.create_client(DescribeParameters, f"/{node_name}/describe_parameters")
-    poll(client.service_is_ready)
-    answer = client.call_async(DescribeParameters.Request(names=list(arguments)))
-    poll(answer.done)
-    response: Any = answer.result()
+    response = services.call("describe_parameters", DescribeParameters.Request(names=list(arguments)))
     declared = {item.name: item for item in response.descriptors}
     assert set(declared) == set(arguments)
     for name, value in arguments.items():

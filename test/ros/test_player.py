@@ -30,7 +30,7 @@ from humanoid_recorder.storage.bag_reader import BagReader
 from humanoid_recorder.storage.bag_writer import BagOptions, BagTopic, BagWriter
 
 if TYPE_CHECKING:
-    from test.ros.conftest import MakeNode, NodeProcess, Operator, Poll, StartNode, StartRecorder
+    from test.ros.conftest import MakeNode, MakeServices, NodeProcess, Operator, Poll, StartNode, StartRecorder
 
 MODULE = "humanoid_recorder.nodes.player"
 STRING = "std_msgs/msg/String"
@@ -97,11 +97,18 @@ class Listener:
         return [data[8:].rstrip(b"\0").decode() for data in self.data[topic]]
 
 
+SERVICES = {
+    **dict.fromkeys(("pause", "resume", "toggle", "step", "restart"), Trigger),
+    "set_parameters": SetParameters,
+}
+
+
 class Remote:
     """Drives a player through its public services, parameters and topics only."""
 
-    def __init__(self, node: Node, poll: "Poll") -> None:
+    def __init__(self, node: Node, poll: "Poll", make_services: "MakeServices") -> None:
         self.node, self.poll = node, poll
+        self._services = make_services(node, "/player", SERVICES)
         self.states: list[PlayerState] = []
         node.create_subscription(
             String, "/player/state", lambda m: self.states.append(PlayerState.model_validate_json(m.data)), LATCHED
@@ -116,16 +123,8 @@ class Remote:
         self.poll(lambda: self.states and self.state.phase is phase)
         return self.state
 
-    def call(self, name: str, service: Any = Trigger, request: Any = None) -> Any:
-        client: Any = self.node.create_client(service, f"/player/{name}")
-        self.poll(client.service_is_ready)
-        future = client.call_async(request or service.Request())
-        self.poll(future.done)
-        self.node.destroy_client(client)
-        return future.result()
-
     def command(self, name: str) -> dict[str, Any]:
-        response = self.call(name)
+        response = self._services.call(name, Trigger.Request())
         assert response.success, response.message
         answer: dict[str, Any] = json.loads(response.message)
         return answer
@@ -137,7 +136,7 @@ class Remote:
             else ParameterValue(type=3, double_value=value)
         )
         request = SetParameters.Request(parameters=[Parameter(name=name, value=typed)])
-        (result,) = self.call("set_parameters", SetParameters, request).results
+        (result,) = self._services.call("set_parameters", request).results
         return result
 
 
@@ -147,8 +146,8 @@ def listener(make_node: "MakeNode") -> Listener:
 
 
 @pytest.fixture
-def remote(make_node: "MakeNode", poll: "Poll") -> Remote:
-    return Remote(make_node("remote"), poll)
+def remote(make_node: "MakeNode", poll: "Poll", make_services: "MakeServices") -> Remote:
+    return Remote(make_node("remote"), poll, make_services)
 
 
 def parameters(bag: Path, **others: object) -> list[str]:
@@ -190,8 +189,10 @@ def test_what_is_recorded_of_a_played_bag_is_the_bag_again(
     start_recorder: "StartRecorder",
     operator: "Operator",
     poll: "Poll",
+    make_services: "MakeServices",
     tmp_path: Path,
 ) -> None:
+    remote = Remote(operator.node, poll, make_services)
     rows = [("/map", 0.0, "the map"), *a_second(ONE, OTHER)]
     bag = write_bag(tmp_path / "bag", rows, offers={MAP: (LATCHED_OFFER,)})
     start_recorder()
@@ -199,7 +200,6 @@ def test_what_is_recorded_of_a_played_bag_is_the_bag_again(
     operator.poll(lambda: operator.states and {s.topic for s in operator.state.streams} >= {ONE, OTHER, MAP})
     operator.wait_for(RecorderPhase.ARMED)  # by the latched one, which goes out while it is paused
     operator.command("start")
-    remote = Remote(operator.node, poll)
     remote.command("resume")
     finish(player, poll)
     operator.command("stop")
