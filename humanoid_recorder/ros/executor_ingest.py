@@ -28,6 +28,8 @@ from humanoid_recorder.ros.ingest import (
 )
 
 _LOOK_AGAIN_S = 0.05
+_EMPTY_TURNS = 3
+"""An executor does its tasks before it takes messages: the first turn may end before what was ready has been taken."""
 _SURELY_DELIVERED_NS = 2_000_000_000
 """The public API cannot ask whether anything waits; nothing has been seen to wait for so long."""
 
@@ -73,19 +75,21 @@ class ExecutorIngest:
     def flush(self) -> None:
         """Deliver what the middleware has received so far, and return when that is done.
 
-        The public API cannot ask whether anything waits, so turns of the executor are counted until one of them
+        The public API cannot ask whether anything waits, so turns of the executor are counted until some in a row have
         delivered nothing.
         """
         if self._stopped.done():
             raise NOT_RUNNING
         looked_ns = time.monotonic_ns()
-        delivered = -1
-        while delivered != self._delivered and time.monotonic_ns() < looked_ns + FLUSH_S * 1e9:
-            delivered = self._delivered
-            turn = threading.Event()
+        give_up_s = time.monotonic() + FLUSH_S
+        empty_turns = 0
+        while empty_turns < _EMPTY_TURNS:
+            delivered, turn = self._delivered, threading.Event()
             self._executor.create_task(turn.set)
-            turn.wait(timeout=FLUSH_S)
-        if delivered == self._delivered:
+            if not turn.wait(timeout=max(0.0, give_up_s - time.monotonic())):
+                break
+            empty_turns = empty_turns + 1 if delivered == self._delivered else 0
+        else:
             self._sink.drained(looked_ns)
         self._on_ingest_thread(self._table.read_events)
 
