@@ -30,9 +30,9 @@ define step
 endef
 
 PYTEST = python -m pytest -q
-# Tests with ROS wait for discovery most of the time, so there are more of them at once than cores; each has a domain of
-# its own. A file stays in one process: its robots and bags are made once.
-TOGETHER = -n 3 --dist loadfile
+# Tests with ROS wait for discovery most of the time; each has a domain of its own. A file stays in one process: its
+# robots and bags are made once.
+TOGETHER = -n 2 --dist loadfile
 LINT = ruff check .
 FORMAT = ruff format --check .
 CONTRACTS = lint-imports --no-cache
