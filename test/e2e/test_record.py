@@ -46,16 +46,16 @@ def children(process: "subprocess.Popen[str]") -> list[int]:
     return [int(child) for child in text.split()]
 
 
-def assert_sealed(episode: Path, *, end: str, detail: str = "") -> None:
+def assert_sealed(episode: Path, *, end: str, detail: str = "", is_cut_short: bool = False) -> None:
     stop = EpisodeFile.read(episode).stop
     assert stop is not None
     assert (stop.end.value, stop.detail) == (end, detail)
-    assert stop.messages > 0
+    assert stop.messages > 0 or is_cut_short  # some milliseconds may pass without a message
 
 
-def assert_one_sealed_episode(running: "Running", folder: Path) -> None:
+def assert_one_sealed_episode(running: "Running", folder: Path, *, is_cut_short: bool = False) -> None:
     assert [Path(line) for line in running.stdout.splitlines()] == sealed(folder)
-    assert_sealed(sealed(folder)[0], end="stopped")
+    assert_sealed(sealed(folder)[0], end="stopped", is_cut_short=is_cut_short)
     assert unfinished(folder) == []
 
 
@@ -103,7 +103,7 @@ def test_without_a_length_ctrl_c_is_the_stop_and_more_of_it_does_no_harm(
     running.signal(signal.SIGINT)
     running.signal(signal.SIGTERM)
     assert running.wait() == 0, running.stderr
-    assert_one_sealed_episode(running, tmp_path)
+    assert_one_sealed_episode(running, tmp_path, is_cut_short=True)
 
 
 def test_a_signal_that_cuts_an_episode_short_leaves_it_sealed_as_cancelled(
@@ -120,7 +120,7 @@ def test_a_signal_that_cuts_an_episode_short_leaves_it_sealed_as_cancelled(
     for number, one in running.items():
         assert one.wait() == 0, one.stderr
         (path,) = one.stdout.splitlines()
-        assert_sealed(Path(path), end="cancelled", detail=number.name)
+        assert_sealed(Path(path), end="cancelled", detail=number.name, is_cut_short=True)
     assert len(sealed(tmp_path)) == 3
     assert unfinished(tmp_path) == []
 
